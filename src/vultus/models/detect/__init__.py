@@ -1,0 +1,27 @@
+"""Face detectors: a picture in, faces out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from vultus.types import Face, Image, ModelCard
+
+__all__ = ["Detector"]
+
+
+class Detector(Protocol):
+    """Finds faces at one scale; pyramid and tiles are the analyzer's.
+
+    Contract (held to by tests/contract/test_detect.py): boxes and points in pixels of the
+    picture given, strongest first; no face gives an empty list; the same picture gives
+    the same answer, alone or in a batch; the picture is left as it was.
+    """
+
+    card: ModelCard
+    smallest: int  # pixels: the face side that is found reliably at this scale
+    largest: int  # pixels: above this the picture should be shrunk first
+
+    def __call__(self, pictures: Sequence[Image]) -> list[list[Face]]:
+        """Faces of each picture; pictures of one size run as one batch."""
+        ...

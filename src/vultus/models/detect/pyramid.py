@@ -1,0 +1,198 @@
+"""Faces of every size in a picture of any size, with a detector that knows one scale.
+
+A single-scale detector loses faces that fill the frame and faces of a few pixels alike.
+The picture is searched at its own size and at a quarter, a sixteenth, … of it, each level
+cut into tiles that overlap; what several passes found is merged. The quarter steps cost
+7 % more than the first level alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from vultus.geometry import merge, rotate_back
+from vultus.models.detect import Detector
+from vultus.types import Box, Face, Image
+
+__all__ = ["Pyramid", "Tile", "levels", "tiles"]
+
+STEP = 4  # size ratio of neighbouring levels; the detector's own range is over 20
+COARSEST = 400  # pixels: a level whose long side is at most this ends the pyramid
+OVERLAP = 96  # pixels that neighbouring tiles share; larger faces are whole on the next level
+COARSER = 0.05  # score that a level is set back by: points found on a finer one are more exact
+SURE = 0.9  # score that 99 in 100 upright LFW faces reach; 1 in 120 turned portraits does too
+TURNED_SIDE = 1280  # pixels, long side of the copy on which orientations are compared
+LARGEST_TILE = 1536  # pixels; bounds the memory of one call (0.3 GB)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a level, in the level's pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pyramid:
+    """Search a picture at every scale.
+
+    smallest: face side in pixels of the source that should still be found; larger values
+    are faster (the first level is shrunk), smaller ones enlarge the picture, up to twice.
+    rotations: where no face is found beyond doubt, look again with the picture turned by
+    90, 180 and 270 degrees: a sideways group gives a weak false face or two upright.
+    """
+
+    detector: Detector
+    smallest: float = 16.0
+    rotations: bool = True
+
+    def __call__(self, image: Image) -> list[Face]:
+        """All faces, by area descending, then x1, then y1; boxes in source pixels."""
+        found = self._search(image)
+        if self.rotations and _best(found) < SURE:
+            found = self._turned(image, found)
+        return sorted(found, key=lambda face: (-face.box.area, face.box.x1, face.box.y1))
+
+    def _search(self, image: Image) -> list[Face]:
+        height, width = image.shape[:2]
+        scales = levels((width, height), min(self.detector.smallest / self.smallest, 2.0))
+        found: list[Face] = []
+        rank: list[float] = []
+        for depth, scale in enumerate(scales):
+            level = _resized(image, scale)
+            last = scale == scales[-1]
+            for face in self._level(level):
+                side = max(face.box.width, face.box.height)
+                if last or side <= self.detector.largest:
+                    found.append(_scaled(face, width / level.shape[1], height / level.shape[0]))
+                    rank.append(face.score - depth * COARSER)
+        return merge(found, rank=rank)
+
+    def _level(self, level: Image) -> Iterator[Face]:
+        """Faces of one level in its pixels; those that a tile cut are left to the next level."""
+        height, width = level.shape[:2]
+        for tile in tiles((width, height)):
+            part = level[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+            (faces,) = self.detector([_on_canvas(part)])
+            for face in faces:
+                box = face.box
+                cut = (
+                    (tile.x > 0 and box.x1 < 1)
+                    or (tile.y > 0 and box.y1 < 1)
+                    or (tile.x + tile.width < width and box.x2 > tile.width - 1)
+                    or (tile.y + tile.height < height and box.y2 > tile.height - 1)
+                )
+                if not cut:
+                    yield _moved(face, tile.x, tile.y)
+
+    def _turned(self, image: Image, upright: list[Face]) -> list[Face]:
+        """What the picture shows in the orientation whose best face is surest.
+
+        The detector also finds faces that lie on their side or head, a little less surely
+        and with points in the wrong places, so the orientations are compared rather than
+        the first find taken. They are compared on a small copy, which is enough for that.
+        """
+        scale = min(TURNED_SIDE / max(image.shape[:2]), 1.0)
+        small = _resized(image, scale)
+        trials = {rotation: _best(self._search(_rotated(small, rotation))) for rotation in (90, 180, 270)}
+        rotation = max(trials, key=lambda turn: trials[turn])
+        if trials[rotation] <= _best(upright):
+            return upright
+        size_wh = (image.shape[1], image.shape[0])
+        return [_turned_back(face, rotation, size_wh) for face in self._search(_rotated(image, rotation))]
+
+
+def _best(faces: list[Face]) -> float:
+    return max((face.score for face in faces), default=0.0)
+
+
+def _rotated(image: Image, rotation: int) -> Image:
+    """The picture turned clockwise."""
+    code = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}[rotation]
+    return np.ascontiguousarray(cv2.rotate(image, code))
+
+
+def levels(size_wh: tuple[int, int], first: float) -> list[float]:
+    """Scales at which a picture is searched, finest first.
+
+    >>> levels((6000, 4000), 1.0)
+    [1.0, 0.25, 0.0625]
+    """
+    scales = [first]
+    while max(size_wh) * scales[-1] > COARSEST:
+        scales.append(scales[-1] / STEP)
+    return scales
+
+
+def tiles(size_wh: tuple[int, int]) -> list[Tile]:
+    """Cut a level into equal tiles that overlap; one tile if it is small enough.
+
+    >>> tiles((640, 480))
+    [Tile(x=0, y=0, width=640, height=480)]
+    """
+    across, down = _spans(size_wh[0]), _spans(size_wh[1])
+    return [Tile(x, y, width, height) for y, height in down for x, width in across]
+
+
+def _spans(length: int) -> list[tuple[int, int]]:
+    count = 1 if length <= LARGEST_TILE else math.ceil((length - OVERLAP) / (LARGEST_TILE - OVERLAP))
+    extent = math.ceil((length + (count - 1) * OVERLAP) / count)
+    return [(min(index * (extent - OVERLAP), length - extent), extent) for index in range(count)]
+
+
+def _on_canvas(part: Image) -> Image:
+    """Pad to one of a few canvas sizes: each size costs a compilation of the network."""
+    height, width = part.shape[:2]
+    canvas_h, canvas_w = _canvas(height), _canvas(width)
+    if (canvas_h, canvas_w) == (height, width):
+        return part
+    canvas = np.zeros((canvas_h, canvas_w, 3), dtype=np.uint8)
+    canvas[:height, :width] = part
+    return canvas
+
+
+def _canvas(side: int) -> int:
+    step = 32 if side <= 256 else 64 if side <= 640 else 128
+    return -(-side // step) * step
+
+
+def _resized(image: Image, scale: float) -> Image:
+    if scale == 1.0:
+        return image
+    size_wh = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
+    resized: Image = cv2.resize(image, size_wh, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return resized
+
+
+def _moved(face: Face, x: float, y: float) -> Face:
+    box = face.box
+    return replace(
+        face,
+        box=Box(box.x1 + x, box.y1 + y, box.x2 + x, box.y2 + y),
+        landmarks=face.landmarks + np.array([x, y], dtype=np.float32),
+    )
+
+
+def _scaled(face: Face, across: float, down: float) -> Face:
+    box = face.box
+    return replace(
+        face,
+        box=Box(box.x1 * across, box.y1 * down, box.x2 * across, box.y2 * down),
+        landmarks=face.landmarks * np.array([across, down], dtype=np.float32),
+    )
+
+
+def _turned_back(face: Face, rotation: int, size_wh: tuple[int, int]) -> Face:
+    box = face.box
+    corners = rotate_back(np.array([(box.x1, box.y1), (box.x2, box.y2)]), rotation, size_wh)
+    (x1, y1), (x2, y2) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    points = rotate_back(face.landmarks, rotation, size_wh)
+    return Face(Box(x1, y1, x2, y2), points, face.score, rotation)  # type: ignore[arg-type]

