@@ -1,0 +1,11 @@
+"""Results on pictures: marked faces, hidden faces, contact sheets, annotated video.
+
+Every function returns a new picture and leaves the one it was given as it was.
+"""
+
+from vultus.draw.hide import blur
+from vultus.draw.marks import Kind, Mark, annotate
+from vultus.draw.sheet import sheet
+from vultus.draw.video import VideoWriter
+
+__all__ = ["Kind", "Mark", "VideoWriter", "annotate", "blur", "sheet"]

@@ -1,0 +1,56 @@
+"""A picture onto the disk: whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+
+from vultus.errors import InputError, StorageError
+from vultus.types import Image
+
+__all__ = ["write"]
+
+_ENCODERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+
+
+def write(path: str | os.PathLike[str], image: Image, quality: int = 95) -> Path:
+    """Encode an RGB picture by its path's suffix (.jpg, .jpeg, .png, .webp) and return the path.
+
+    Folders on the way are made. The file appears by rename, so that readers see the old one or
+    the new one. quality: 1 to 100, of JPEG and WebP; PNG loses nothing.
+    Refused: another suffix, shape, kind or quality, a picture too large for the format
+    (InputError); a full disk or a folder that cannot be written (StorageError).
+    """
+    path = Path(path)
+    kind = _ENCODERS.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(f"{path}: expected a name ending in {', '.join(_ENCODERS)}, got {path.suffix!r}")
+    if not 1 <= quality <= 100:
+        raise InputError(f"{path}: expected a quality of 1 to 100, got {quality}")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise InputError(f"{path}: expected RGB uint8 (H, W, 3), got {image.dtype} {image.shape}")
+    encoded = io.BytesIO()
+    try:
+        PIL.Image.fromarray(image).save(encoded, kind, **({} if kind == "PNG" else {"quality": quality}))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: a picture of shape {image.shape} cannot be saved as {kind} ({error})") from error
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(encoded.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise StorageError(f"could not write {path} ({error.strerror}); free some space or choose another") from error
+    return path
