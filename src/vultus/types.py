@@ -247,6 +247,7 @@ class ModelCard:
     colour: Literal["RGB", "BGR"] = "RGB"
     measured: str = ""  # one line: data, n, figure, command
     extras: tuple[str, ...] = ()  # optional packages it needs
+    parts: tuple[str, ...] = ()  # models that it runs inside, by name
     details: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
 

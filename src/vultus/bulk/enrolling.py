@@ -1,0 +1,116 @@
+"""Enrol a folder that holds a sub-folder a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vultus import images
+from vultus.analyzer import Analyzer
+from vultus.bulk.reading import read_pictures
+from vultus.errors import ImageTooLargeError, InputError, NotFoundError
+from vultus.gallery import Enrolment, Gallery
+from vultus.gallery.names import normal
+from vultus.gallery.values import Refused
+
+if TYPE_CHECKING:
+    from vultus.models.quality import Level
+
+__all__ = ["FolderEnrolment", "enroll_folder", "enroll_pictures", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEnrolment:
+    """What became of one picture of many."""
+
+    source: str
+    name: str  # the person's
+    enrolment: Enrolment
+
+
+def plan(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Who and what: (name, picture) by sub-folder, and the pictures that lie in none.
+
+    A person's pictures may lie deeper. Refused: no such folder (NotFoundError), a file
+    (InputError), a sub-folder whose name cannot be a person's (InputError).
+    """
+    if not folder.exists():
+        raise NotFoundError(f"{folder}: there is no such folder; check the path")
+    if not folder.is_dir():
+        raise InputError(f"expected a folder with a sub-folder a person, got the file {folder}; see --name")
+    wanted: list[tuple[str, str]] = []
+    loose: list[str] = []
+    for path in images.walk([folder]):
+        parts = path.relative_to(folder).parts
+        if len(parts) == 1:
+            loose.append(str(path))
+        else:
+            wanted.append((normal(parts[0]), str(path)))
+    return wanted, loose
+
+
+def enroll_folder(
+    gallery: Gallery,
+    analyzer: Analyzer,
+    folder: Path,
+    *,
+    faces: str | int = "main",
+    gate: Level = "medium",
+    force: bool = False,
+) -> Iterator[FolderEnrolment]:
+    """Enrol every picture of a folder under the name of its sub-folder, one after the other.
+
+    Each picture is durable when it is yielded: stop at any time, and run it again to go
+    on. Pictures whose bytes are enrolled for that person are passed over without analysis.
+    """
+    wanted, loose = plan(folder)
+    for source in loose:
+        reason = "lies in no sub-folder, so nobody's name is known; move it, or enrol it with --name"
+        yield FolderEnrolment(source, "", Enrolment(None, refused=(Refused(source, "unreadable", reason),)))
+    yield from enroll_pictures(gallery, analyzer, wanted, faces=faces, gate=gate, force=force)
+
+
+def enroll_pictures(
+    gallery: Gallery,
+    analyzer: Analyzer,
+    wanted: Iterable[tuple[str, str]],
+    *,
+    faces: str | int = "main",
+    gate: Level = "medium",
+    force: bool = False,
+) -> Iterator[FolderEnrolment]:
+    """As `enroll_folder` for given (name, picture) pairs; unchanged pictures come first."""
+    fresh: list[tuple[str, str]] = []
+    for name, source in wanted:
+        if _unchanged(gallery, name, source):
+            yield FolderEnrolment(source, name, Enrolment(gallery.person(name), unchanged=(source,)))
+        else:
+            fresh.append((name, source))
+    sources = [source for _, source in fresh]
+    for (name, source), seen in zip(fresh, read_pictures(sources, analyzer), strict=True):
+        if seen.error is not None or seen.picture is None:
+            code = "too_large" if isinstance(seen.error, ImageTooLargeError) else "unreadable"
+            reason = str(seen.error).removeprefix(f"{source}: ")
+            refused = Refused(source, code, reason)  # type: ignore[arg-type]
+            yield FolderEnrolment(source, name, Enrolment(None, refused=(refused,)))
+            continue
+        enrolment = gallery.enroll_readings(
+            name,
+            seen.readings,
+            source=source,
+            sha256=seen.picture.sha256,
+            size_wh=seen.size_wh,
+            faces=faces,
+            gate=gate,
+            force=force,
+        )
+        yield FolderEnrolment(source, name, enrolment)
+
+
+def _unchanged(gallery: Gallery, name: str, source: str) -> bool:
+    try:
+        return gallery.known_source(images.digest(source), name)
+    except InputError:
+        return False  # unreadable, or nobody of that name yet: the reading tells

@@ -1,0 +1,81 @@
+"""Pictures by the thousand: named, read and analysed, one after the other in their order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from vultus import images
+from vultus.analyzer import Analyzer, in_order
+from vultus.errors import InputError
+from vultus.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Picture, is_url
+from vultus.types import Reading
+from vultus.video import is_stream
+
+__all__ = ["Seen", "is_video", "pictures", "read_pictures"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One picture with its faces, or why it could not be read."""
+
+    name: str  # path or address as given
+    picture: Picture | None
+    readings: tuple[Reading, ...] = ()
+    error: InputError | None = None
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Width and height in pixels; (0, 0) for a picture that could not be read."""
+        if self.picture is None:
+            return 0, 0
+        height, width = self.picture.image.shape[:2]
+        return width, height
+
+
+def pictures(sources: Iterable[str | os.PathLike[str]], *, videos: bool = False) -> Iterator[str]:
+    """The files behind names, folders and addresses, in a fixed order.
+
+    Addresses are passed on as they are, folders are walked. videos: count them in.
+    """
+    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos else IMAGE_SUFFIXES
+    for source in sources:
+        if isinstance(source, str) and (is_url(source) or is_stream(source)):
+            yield source
+        else:
+            yield from (str(path) for path in images.walk([source], suffixes=suffixes))
+
+
+def is_video(name: str) -> bool:
+    """Whether a name means a video file, a camera or a stream rather than a picture.
+
+    >>> [is_video(name) for name in ("a.mp4", "rtsp://host/door", "a.jpg", "https://host/a.jpg")]
+    [True, True, False, False]
+    """
+    if is_url(name) and Path(name.partition("?")[0]).suffix.lower() in VIDEO_SUFFIXES:
+        return True
+    if is_stream(name) and not is_url(name):
+        return True
+    return not is_url(name) and Path(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def read_pictures(names: Sequence[str], analyzer: Analyzer, *, embed: bool = True) -> Iterator[Seen]:
+    """Each picture with its faces, in the order of the names, a core a picture.
+
+    analyzer: arranged for throughput (`Analyzer.parallel`). A picture that cannot be read
+    comes with its error and the rest goes on. A few pictures are held at a time, however
+    long the list.
+    """
+    yield from in_order(partial(_read, analyzer, embed), names)
+
+
+def _read(analyzer: Analyzer, embed: bool, name: str) -> Seen:
+    try:
+        picture = images.load(name)
+    except InputError as error:
+        return Seen(name, None, error=error)
+    faces = analyzer.detect(picture.image)
+    return Seen(name, picture, analyzer.read(picture.image, faces, embed=embed))

@@ -1,0 +1,90 @@
+"""Annotated pictures and cut-out faces, written where the user asked for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from vultus.bulk import Seen
+from vultus.cli.output import error_console
+from vultus.draw import Mark, annotate
+from vultus.gallery import Identification
+from vultus.images import write
+
+__all__ = ["Drawings", "file_name", "mark_of"]
+
+
+def file_name(source: str) -> str:
+    """A name for files made from a picture: its path's last parts, flat and safe.
+
+    >>> file_name("holiday/day 1/a.jpg"), file_name("https://host/b.png?x=1")
+    ('holiday_day_1_a', 'host_b')
+    """
+    bare = re.sub(r"^[a-z]+://", "", source.partition("?")[0])
+    parts = PurePosixPath(bare.replace("\\", "/")).with_suffix("").parts[-3:]
+    return (
+        re.sub(r"[^\w.-]+", "_", "_".join(part for part in parts if part not in ("/", "..", "."))).strip("._")
+        or "picture"
+    )
+
+
+def mark_of(person: Identification, *, landmarks: bool = False) -> Mark | None:
+    """What is drawn for one answer: a name only for a match."""
+    if person.face is None:
+        return None
+    points = person.face.landmarks if landmarks else None
+    if person.status == "match":
+        return Mark(person.face.box, person.person or "", "match", person.score, points)
+    if person.status == "rejected":
+        return Mark(person.face.box, "not usable", "rejected", None, points)
+    return Mark(person.face.box, person.status, "unknown", None, points)
+
+
+class Drawings:
+    """The folders for annotated pictures and for faces; None for those not asked for."""
+
+    def __init__(self, pictures: Path | None, faces: Path | None) -> None:
+        self.pictures = pictures
+        self.crops = faces
+        self.written = 0
+        self._taken: set[str] = set()
+
+    def faces(self, seen: Seen) -> None:
+        """Draw and cut out what was found, without names."""
+        marks = [
+            Mark(reading.face.box, "", "face", reading.face.score, reading.face.landmarks) for reading in seen.readings
+        ]
+        self._write(seen, marks)
+
+    def people(self, seen: Seen, people: Sequence[Identification]) -> None:
+        """Draw and cut out who was found."""
+        marks = [mark for person in people if (mark := mark_of(person)) is not None]
+        self._write(seen, marks)
+
+    def tell(self) -> None:
+        """Say where the files are."""
+        places = [str(folder) for folder in (self.pictures, self.crops) if folder is not None]
+        if self.written and places:
+            error_console().print(f"wrote {self.written} files to {' and '.join(places)}", soft_wrap=True)
+
+    def _write(self, seen: Seen, marks: Sequence[Mark]) -> None:
+        if seen.picture is None or (self.pictures is None and self.crops is None):
+            return
+        name = self._free(file_name(seen.name))
+        if self.pictures is not None:
+            write(self.pictures / f"{name}.jpg", annotate(seen.picture.image, marks))
+            self.written += 1
+        if self.crops is not None:
+            for number, reading in enumerate(seen.readings, 1):
+                if reading.aligned is not None:
+                    write(self.crops / f"{name}.face{number}.png", reading.aligned)
+                    self.written += 1
+
+    def _free(self, name: str) -> str:
+        """Two pictures of one name in different folders do not overwrite each other."""
+        free, number = name, 2
+        while free in self._taken:
+            free, number = f"{name}-{number}", number + 1
+        self._taken.add(free)
+        return free

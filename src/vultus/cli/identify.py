@@ -1,0 +1,222 @@
+"""`vultus identify`: who is in these pictures, folders, videos, streams."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vultus.cli import options
+from vultus.cli.output import console, no, point_line, print_json, progress, table, warn
+from vultus.errors import InputError, VultusError
+
+if TYPE_CHECKING:
+    from vultus.bulk import Found, TrackFound
+    from vultus.gallery import Identification
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("identify")(identify)
+
+
+def identify(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE…", help="Pictures, folders, videos, web addresses, rtsp://…, or camera:0."),
+    ],
+    gallery: options.GalleryOption = Path("gallery"),
+    fpir: options.FpirOption = 0.01,
+    faces: options.FacesOption = "all",
+    gate: options.GateOption = "low",
+    candidates: Annotated[int, typer.Option("--candidates", help="People to list for each face.", min=1)] = 5,
+    allow_repeat: Annotated[
+        bool, typer.Option("--allow-repeat", help="One person may be in a picture twice: mirrors, collages.")
+    ] = False,
+    json: options.JsonOption = False,
+    draw: options.DrawOption = None,
+    crops: options.CropsOption = None,
+    stride: Annotated[
+        int | None, typer.Option("--stride", help="Video: frames from one detection to the next.", min=1)
+    ] = None,
+    smallest: options.SmallestOption = 16.0,
+    detector: options.DetectorOption = "yunet",
+    embedder: options.EmbedderOption = None,
+    profile: options.ProfileOption = "default",
+    models: options.ModelsOption = None,
+    engine: options.EngineOption = "openvino",
+    precision: options.PrecisionOption = "auto",
+) -> None:
+    """Say of every face who it is, or that it is nobody whom the gallery knows.
+
+    A line a face for pictures, a line a track for video. Below the threshold the answer is
+    unknown, without a name. Ends with status 1 when nobody was recognised.
+    """
+    from vultus.bulk import is_video, pictures
+    from vultus.gallery import Gallery
+
+    names = list(pictures(sources, videos=True))
+    stills = [name for name in names if not is_video(name)]
+    videos = [name for name in names if is_video(name)]
+    if not names:
+        raise InputError(f"no picture or video found in {', '.join(sources)}")
+    analyzer = options.make_analyzer(
+        detector=detector,
+        embedder=embedder,
+        profile=profile,
+        models=models,
+        engine=engine,
+        precision=precision,
+        smallest=smallest,
+    )
+    with Gallery.open(gallery, analyzer=analyzer, create=False) as known:
+        printer = _Printer(json)
+        try:
+            if stills:
+                chosen: dict[str, Any] = {
+                    "fpir": fpir,
+                    "candidates": candidates,
+                    "faces": faces,
+                    "gate": gate,
+                    "allow_repeat": allow_repeat,
+                }
+                _pictures(known, analyzer, stills, printer, draw, crops, chosen)
+            for name in videos:
+                _video(known, analyzer, name, printer, draw, crops, fpir, candidates, stride)
+        finally:
+            printer.finish()
+    if printer.failed == len(names):
+        raise InputError("nothing could be read; the reasons stand above")
+    no(not printer.named)
+
+
+def _pictures(
+    known: Any, analyzer: Any, names: list[str], printer: _Printer, draw: Path | None, crops: Path | None, chosen: Any
+) -> None:
+    from vultus.bulk import identify_pictures
+    from vultus.cli.drawings import Drawings
+
+    drawings = Drawings(draw, crops)
+    with progress("identifying", len(names), quiet=printer.json) as advance:
+        for found in identify_pictures(known, analyzer.parallel(), names, **chosen):
+            advance()
+            printer.picture(found)
+            drawings.people(found.seen, found.people)
+    drawings.tell()
+
+
+def _video(
+    known: Any,
+    analyzer: Any,
+    name: str,
+    printer: _Printer,
+    draw: Path | None,
+    crops: Path | None,
+    fpir: float,
+    candidates: int,
+    stride: int | None,
+) -> None:
+    from vultus.bulk import identify_video
+    from vultus.cli.drawings import file_name
+    from vultus.cli.watching import annotate_video, camera, write_faces
+    from vultus.video import Following
+
+    found: list[TrackFound] = []
+    try:
+        with progress(f"watching {name}", None, quiet=printer.json) as advance:
+            work = identify_video(
+                known,
+                analyzer.parallel(),
+                camera(name),
+                fpir=fpir,
+                candidates=candidates,
+                following=Following(stride=stride),
+                progress=lambda done, total: advance(to=done, total=total),
+            )
+            for track in work:
+                printer.track(name, track)
+                if draw is not None or crops is not None:
+                    found.append(track)
+    except VultusError as error:
+        if not isinstance(error, InputError):
+            raise
+        printer.failed += 1
+        warn(str(error))
+    if crops is not None:
+        write_faces(found, crops, file_name(name))
+    if draw is not None and found:
+        annotate_video(camera(name), found, draw / f"{file_name(name)}.mp4", quiet=printer.json)
+
+
+class _Printer:
+    """Lines as they come for programs, one table at the end for people."""
+
+    def __init__(self, json: bool) -> None:
+        self.json = json
+        self.named = 0
+        self.failed = 0
+        self._rows: list[tuple[str, ...]] = []
+        self._points: dict[str, None] = {}
+
+    def picture(self, found: Found) -> None:
+        seen = found.seen
+        if seen.error is not None:
+            self.failed += 1
+            warn(str(seen.error))
+            return
+        if not found.people:
+            self._rows.append((seen.name, "", "no face", "", ""))
+        for person in found.people:
+            self._answer(seen.name, person, {}, str(person.ordinal + 1))
+
+    def track(self, name: str, found: TrackFound) -> None:
+        track = found.track
+        when = {
+            "track": track.id,
+            "start": track.start,
+            "end": track.end,
+            "frames": track.frames,
+            "best_frame": track.best.frame,
+        }
+        self._answer(name, found.person, when, f"{track.start:.1f}-{track.end:.1f} s")
+
+    def finish(self) -> None:
+        if self.json or not self._rows:
+            return
+        table(None, ("source", "face", "who", "score#", "threshold#"), self._rows)
+        for line in self._points:
+            console().print(f"[dim]{line}[/]", soft_wrap=True)
+
+    def _answer(self, source: str, person: Identification, when: dict[str, Any], label: str) -> None:
+        point = person.operating
+        self.named += person.status == "match"
+        if point is not None:
+            self._points[point_line(point)] = None
+        if self.json:
+            print_json(
+                {
+                    "source": source,
+                    "box": None if person.face is None else person.face.box,
+                    "name": person.person,
+                    "status": person.status,
+                    "score": person.score,
+                    "threshold": None if point is None else point.threshold,
+                    "fpir": None if point is None else point.target,
+                    "candidates": [{"name": item.person, "score": item.score} for item in person.candidates],
+                    **when,
+                    "quality": None if person.quality is None else person.quality.score,
+                    "refusals": person.refusals,
+                    "extrapolated": None if point is None else point.extrapolated,
+                    "revision": person.revision,
+                }
+            )
+            return
+        words = {"match": f"[bold green]{person.person}[/]", "unknown": "unknown", "rejected": "not usable: "}
+        shown = words.get(person.status, person.status)
+        if person.status == "rejected":
+            shown += ", ".join(map(str, person.refusals)) or "no good frame"
+        score = "" if person.score is None else f"{person.score:.3f}"
+        self._rows.append((source, label, shown, score, "" if point is None else f"{point.threshold:.3f}"))

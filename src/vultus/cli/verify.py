@@ -1,0 +1,104 @@
+"""`vultus verify`: are these two pictures of one person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vultus.cli import options
+from vultus.cli.output import console, no, point_line, print_json, warn
+
+__all__ = ["add_to"]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("verify")(verify)
+
+
+def verify(
+    first: Annotated[str, typer.Argument(metavar="A", help="A picture: path or web address.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another picture.")],
+    fmr: Annotated[
+        float, typer.Option("--fmr", help="Share of pairs of different people that may pass; sets the threshold.")
+    ] = 1e-3,
+    faces: options.FacesOption = "main",
+    gate: options.GateOption = "low",
+    json: options.JsonOption = False,
+    draw: options.DrawOption = None,
+    detector: options.DetectorOption = "yunet",
+    embedder: options.EmbedderOption = None,
+    profile: options.ProfileOption = "default",
+    models: options.ModelsOption = None,
+    engine: options.EngineOption = "openvino",
+    precision: options.PrecisionOption = "auto",
+) -> None:
+    """Compare two faces: SAME or DIFFERENT, with the score, the threshold and what it stands for.
+
+    Ends with status 0 for a match, 1 for none, 2 where no decision can be taken.
+    """
+    from vultus.operating import table_for
+    from vultus.verification import verify as compare
+
+    analyzer = options.make_analyzer(
+        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
+    )
+    table = table_for(analyzer.contract)
+    answer = compare(first, second, analyzer=analyzer, table=table, fmr=fmr, faces=faces, gate=gate)  # type: ignore[arg-type]
+    if json:
+        print_json(
+            {
+                "match": None if answer.status == "no_decision" else answer.match,
+                "status": answer.status,
+                "score": answer.score,
+                "threshold": answer.operating.threshold,
+                "fmr": answer.operating.target,
+                "fmr_at_score": answer.fmr,
+                "model": analyzer.contract.model,
+                "measured": answer.operating.measured,
+                "extrapolated": answer.operating.extrapolated,
+                "data": answer.operating.data,
+                "faces": [
+                    {
+                        "source": side.name,
+                        "box": None if side.reading is None else side.reading.face.box,
+                        "of": side.faces,
+                        "chosen": side.note or None,
+                        "quality": None if side.reading is None else side.reading.quality.score,
+                        "refusals": side.refusals,
+                    }
+                    for side in answer.sides
+                ],
+            }
+        )
+    for side in answer.sides:
+        if side.note:
+            warn(f"{side.name}: {side.note}")
+    if draw is not None:
+        _draw(draw, answer.sides)
+    answer.require()
+    if not json:
+        word, sign, colour = ("SAME", ">=", "green") if answer.match else ("DIFFERENT", "<", "red")
+        console().print(
+            f"[bold {colour}]{word}[/] {answer.score:.3f} {sign} {answer.operating.threshold:.3f}  "
+            f"({analyzer.contract.model}; a score this high comes from {answer.fmr:.2g} of pairs of different people)",
+            soft_wrap=True,
+        )
+        console().print(f"[dim]{point_line(answer.operating)}[/]", soft_wrap=True)
+    no(not answer.match)
+
+
+def _draw(folder: Path, sides: object) -> None:
+    """Both pictures with the face that was compared."""
+    from vultus.cli.drawings import file_name
+    from vultus.draw import Mark, annotate
+    from vultus.images import read, write
+    from vultus.verification import Side
+
+    for side in sides:  # type: ignore[attr-defined]
+        assert isinstance(side, Side)
+        if side.reading is not None:
+            mark = Mark(side.reading.face.box, "compared", "face", None, side.reading.face.landmarks)
+            write(folder / f"{file_name(side.name)}.jpg", annotate(read(side.name), [mark]))

@@ -1,0 +1,62 @@
+"""The two calls that need no set-up: the default models, loaded once a process."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from vultus import verification
+from vultus.analyzer import Analyzer
+from vultus.images import read
+from vultus.operating import table_for
+from vultus.types import Reading, Vector
+
+if TYPE_CHECKING:
+    from vultus.images import Source
+    from vultus.models.quality import Level
+
+__all__ = ["analyze", "default_analyzer", "verify"]
+
+
+@cache
+def default_analyzer() -> Analyzer:
+    """The detector and recogniser that ship, loaded at the first call."""
+    return Analyzer()
+
+
+def analyze(image: Source) -> tuple[Reading, ...]:
+    """Find every face of a picture and read it: box, points, quality, embedding.
+
+    image: a path, bytes, an http(s) address, a Pillow picture, or an RGB array (H, W, 3).
+    Faces come by area, the largest first; no face gives an empty tuple. Refused: what is no
+    picture (ImageFormatError), one over the limits (ImageTooLargeError).
+
+    >>> import numpy as np
+    >>> analyze(np.zeros((48, 64, 3), np.uint8))
+    ()
+    """
+    return default_analyzer().analyze(read(image))
+
+
+def verify(
+    first: Source | Vector,
+    second: Source | Vector,
+    *,
+    fmr: float = 1e-3,
+    faces: str | int = "main",
+    gate: Level = "low",
+) -> verification.Verification:
+    """Compare the faces of two pictures at a stated false match rate.
+
+    As `vultus.verification.verify`, with the default models and their shipped thresholds.
+
+    >>> from skimage import data
+    >>> picture = data.astronaut()
+    >>> answer = verify(picture, picture[:, ::-1])
+    >>> answer.match, answer.score > answer.operating.threshold, answer.operating.target
+    (True, True, 0.001)
+    """
+    analyzer = default_analyzer()
+    return verification.verify(
+        first, second, analyzer=analyzer, table=table_for(analyzer.contract), fmr=fmr, faces=faces, gate=gate
+    )

@@ -1,0 +1,153 @@
+"""Are these two pictures of one person: a score, a threshold, and what it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from vultus.choice import choose, parse_faces
+from vultus.errors import ContractMismatchError, FaceRefusedError, InputError, NoFaceError
+from vultus.types import EmbeddingContract, Image, OperatingPoint, Reading, Refusal, Vector, unit
+
+if TYPE_CHECKING:
+    from vultus.images import Source
+    from vultus.models.quality import Level
+
+__all__ = ["Side", "Verification", "compare", "verify"]
+
+
+class Analyzer(Protocol):
+    """Pictures to faces with quality and embedding; `vultus.Analyzer` is one."""
+
+    @property
+    def contract(self) -> EmbeddingContract: ...
+
+    def analyze(self, image: Image) -> tuple[Reading, ...]: ...
+
+
+class Table(Protocol):
+    """Error rates to thresholds; `vultus.operating.OperatingTable` is one."""
+
+    @property
+    def contract(self) -> str: ...
+
+    def verify(self, fmr: float) -> OperatingPoint: ...
+
+    def fmr_at(self, score: float) -> float: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One of the two that were compared."""
+
+    name: str  # path or address, "<array>", "<embedding>"
+    reading: Reading | None  # the face that was used; None for an embedding
+    faces: int  # how many the picture shows
+    note: str  # which face was chosen and why; empty when there was no choice
+    refusals: tuple[Refusal, ...]  # of the gate
+    size_wh: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verification:
+    """Whether two faces are one person's, with the evidence.
+
+    status "no_decision": a face is not good enough to be compared; that is never "different".
+    """
+
+    status: Literal["match", "different", "no_decision"]
+    score: float  # cosine, -1 to 1
+    operating: OperatingPoint
+    fmr: float  # share of strangers who score as high as this, from the same data
+    sides: tuple[Side, Side]
+
+    @property
+    def match(self) -> bool:
+        """Score at or over the threshold, and both faces good enough."""
+        return self.status == "match"
+
+    def require(self) -> Verification:
+        """This answer, or FaceRefusedError if there was no decision."""
+        if self.status == "no_decision":
+            reasons = [f"{side.name}: {', '.join(map(str, side.refusals))}" for side in self.sides if side.refusals]
+            raise FaceRefusedError(f"no decision, not good enough to compare: {'; '.join(reasons)}; see --gate none")
+        return self
+
+
+def verify(
+    first: Source | Vector,
+    second: Source | Vector,
+    *,
+    analyzer: Analyzer,
+    table: Table,
+    fmr: float = 1e-3,
+    faces: str | int = "main",
+    gate: Level = "low",
+    allow_url: bool = True,
+) -> Verification:
+    """Compare the faces of two pictures at a stated false match rate.
+
+    first, second: anything `vultus.images.read` takes, or an embedding, shape (D,), float.
+    fmr: share of pairs of different people that may pass. faces: which face is meant where
+    a picture shows several ("main", "one", "largest", "centre", a number from 1); under
+    "all" the best pair counts, and the rate is shared among the pairs. gate: quality below
+    which there is no decision.
+
+    Refused: a picture without a face (NoFaceError), several under "one" (TooManyFacesError),
+    a rate that the table has no threshold for (OperatingPointError), a table of another
+    model (ContractMismatchError), an embedding that is none (InvalidVectorError).
+    """
+    if table.contract != analyzer.contract.id:
+        raise ContractMismatchError(
+            f"expected thresholds for {analyzer.contract.model}, got a table of another model; run vultus calibrate"
+        )
+    policy = parse_faces(faces)
+    ours = _offered(first, analyzer, policy, gate, allow_url)
+    theirs = _offered(second, analyzer, policy, gate, allow_url)
+    return compare(ours, theirs, table, fmr)
+
+
+def compare(
+    ours: Sequence[tuple[Side, Vector]], theirs: Sequence[tuple[Side, Vector]], table: Table, fmr: float = 1e-3
+) -> Verification:
+    """The best pair of two sets of faces; with several pairs the rate is shared among them (Bonferroni)."""
+    point = replace(table.verify(fmr / (len(ours) * len(theirs))), target=fmr)
+    usable_ours = [item for item in ours if not item[0].refusals] or list(ours)
+    usable_theirs = [item for item in theirs if not item[0].refusals] or list(theirs)
+    pairs = [(float(a @ b), one, two) for one, a in usable_ours for two, b in usable_theirs]
+    score, one, two = max(pairs, key=lambda pair: pair[0])
+    status: Literal["match", "different", "no_decision"] = "match" if score >= point.threshold else "different"
+    if one.refusals or two.refusals:
+        status = "no_decision"
+    return Verification(status, score, point, table.fmr_at(score), (one, two))
+
+
+def _offered(
+    source: Any, analyzer: Analyzer, policy: str | int, gate_level: Level, allow_url: bool
+) -> list[tuple[Side, Vector]]:
+    from vultus import images
+    from vultus.models.quality import gate
+
+    if isinstance(source, np.ndarray) and source.ndim == 1:
+        return [(Side("<embedding>", None, 0, "", (), None), unit(source, analyzer.contract.dimension))]
+    picture = images.load(source, allow_url=allow_url)
+    readings = analyzer.analyze(picture.image)
+    size_wh = (picture.image.shape[1], picture.image.shape[0])
+    if isinstance(policy, int) and len(readings) == 1:
+        policy = "one"  # a number tells faces apart where there are several
+    try:
+        choices = choose(readings, size_wh, policy)
+    except InputError as error:
+        raise type(error)(f"{picture.name}: {error}") from None
+    offered = []
+    for choice in choices:
+        reading = readings[choice.index]
+        if reading.embedding is None:
+            raise NoFaceError(f"{picture.name}: the face was read without an embedding")
+        refusals = gate(reading.quality, gate_level)
+        side = Side(picture.name, reading, len(readings), choice.reason, refusals, size_wh)
+        offered.append((side, reading.embedding))
+    return offered
