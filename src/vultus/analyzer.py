@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,9 +27,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def detector(name: str = "yunet", *, engine: EngineOptions | None = None, models: Path | None = None) -> Detector:
-    """Load a detector by the name of its card."""
-    loaded: Detector = registry.load(name, "detect", engine=engine, models=models)
+def detector(
+    name: str = "yunet",
+    *,
+    threshold: float = 0.5,
+    engine: EngineOptions | None = None,
+    models: Path | None = None,
+) -> Detector:
+    """Load a detector by the name of its card. threshold: score under which a find is no face."""
+    loaded: Detector = registry.load(name, "detect", threshold=threshold, engine=engine, models=models)
     return loaded
 
 
@@ -39,6 +45,25 @@ def embedder(name: str = "sface", *, engine: EngineOptions | None = None, models
         return own_embedder(Path(name), engine=engine)
     loaded: Embedder = registry.load(name, "embed", engine=engine, models=models)
     return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """What an analyzer was made with, so that another can be made like it."""
+
+    detector: str
+    embedder: str
+    engine: EngineOptions
+    models: Path | None
+    smallest: float
+    threshold: float
+    rotations: bool
+    level: Level
+
+    def load(self) -> tuple[Pyramid, Embedder]:
+        found = detector(self.detector, threshold=self.threshold, engine=self.engine, models=self.models)
+        pyramid = Pyramid(found, self.smallest, self.rotations)
+        return pyramid, embedder(self.embedder, engine=self.engine, models=self.models)
 
 
 class Analyzer:
@@ -57,27 +82,22 @@ class Analyzer:
         engine: EngineOptions | None = None,
         models: Path | None = None,
         smallest: float = 16.0,
+        threshold: float = 0.5,
         rotations: bool = True,
         level: Level = "low",
     ) -> None:
         """smallest: face side in pixels that should still be found. level: the gate of `refusals`.
 
-        models: a folder with weights, looked into before `VULTUS_MODELS`. Refused: unknown
-        names (NotFoundError), weights that cannot be had (WeightsError).
+        models: a folder with weights, looked into before `VULTUS_MODELS`. threshold: detector
+        score under which a find is no face. rotations: look for faces that lie on their side
+        or head too. Refused: unknown names (NotFoundError), weights that cannot be had
+        (WeightsError).
         """
-        self._names = (detector, embedder)
-        self._engine = engine or EngineOptions()
-        self._models = models
-        self._smallest = smallest
-        self._rotations = rotations
-        self._level: Level = level
-        self._detector, self._embedder = self._load(self._engine)
-        self._parallel: Analyzer | None = None
-
-    def _load(self, engine: EngineOptions) -> tuple[Pyramid, Embedder]:
-        detect, embed = self._names
-        found = detector(detect, engine=engine, models=self._models)
-        return Pyramid(found, self._smallest, self._rotations), embedder(embed, engine=engine, models=self._models)
+        self._options = _Options(
+            detector, embedder, engine or EngineOptions(), models, smallest, threshold, rotations, level
+        )
+        self._detector, self._embedder = self._options.load()
+        self._parallel: dict[_Options, Analyzer] = {}
 
     @property
     def contract(self) -> EmbeddingContract:
@@ -97,7 +117,7 @@ class Analyzer:
             crops = [self._embedder.crop(image, face.landmarks) for face in faces]
         vectors: Sequence[Vector | None] = list(self._embedder(crops)) if embed else [None] * len(crops)
         return tuple(
-            Reading(face, quality, vector, crop, gate(quality, self._level))
+            Reading(face, quality, vector, crop, gate(quality, self._options.level))
             for face, quality, vector, crop in zip(faces, qualities, vectors, crops, strict=True)
         )
 
@@ -111,19 +131,23 @@ class Analyzer:
 
     def parallel(self) -> Analyzer:
         """This analyzer arranged for throughput: as many calls at once as there are cores."""
-        if self._parallel is None:
-            count = self._engine.threads or cores()
-            detect, embed = self._names
-            self._parallel = Analyzer(
-                detector=detect,
-                embedder=embed,
-                engine=replace(self._engine, streams=count, threads=count),
-                models=self._models,
-                smallest=self._smallest,
-                rotations=self._rotations,
-                level=self._level,
-            )
-        return self._parallel
+        return self._arranged(self._options)
+
+    def for_video(self) -> Analyzer:
+        """This analyzer arranged for following faces through many frames.
+
+        As `parallel`, and: weak finds are given too, since a face that turns or blurs for a
+        moment is still the same face (they never pass the gate), and heads on their side are
+        not looked for, which would cost four searches in each frame without a face.
+        """
+        return self._arranged(replace(self._options, threshold=min(self._options.threshold, 0.3), rotations=False))
+
+    def _arranged(self, options: _Options) -> Analyzer:
+        count = options.engine.threads or cores()
+        options = replace(options, engine=replace(options.engine, streams=count, threads=count))
+        if options not in self._parallel:
+            self._parallel[options] = Analyzer(**{item.name: getattr(options, item.name) for item in fields(options)})
+        return self._parallel[options]
 
     def analyze_many(self, images: Iterable[Image]) -> Iterator[tuple[Reading, ...]]:
         """The readings of many pictures, in their order, one picture a core."""

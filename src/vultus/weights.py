@@ -58,11 +58,19 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
         Path(temporary).replace(path)
     except OSError as error:
         if handle is not None:
             Path(temporary).unlink(missing_ok=True)
         raise StorageError(f"could not write {path}: {error.strerror}; free some space or set VULTUS_CACHE") from error
+
+
+def _umask() -> int:
+    """What the user takes away from new files' permissions; can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def find(source: WeightsSource, folder: Path | None = None) -> Path | None:

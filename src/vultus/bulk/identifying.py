@@ -79,7 +79,7 @@ def identify_video(
 ) -> Iterator[TrackFound]:
     """Each track of a video with its name, decided once from its best frames.
 
-    analyzer: arranged for throughput. A track without a good frame is "rejected". Two
+    analyzer: arranged for it (`Analyzer.for_video`). A track without a good frame is "rejected". Two
     tracks that overlap in time never bear one name: the weaker is a "conflict".
     """
 

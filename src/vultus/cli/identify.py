@@ -129,7 +129,7 @@ def _video(
         with progress(f"watching {name}", None, quiet=printer.json) as advance:
             work = identify_video(
                 known,
-                analyzer.parallel(),
+                analyzer.for_video(),
                 camera(name),
                 fpir=fpir,
                 candidates=candidates,
