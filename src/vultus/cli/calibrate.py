@@ -60,7 +60,8 @@ def calibrate(
     analyzer = options.make_analyzer(
         detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
     )
-    words = ["vultus", "calibrate", "--images", images.name, "--name", name]
+    where = Path(*images.parts[-2:])  # enough to know it by, without the machine it lies on
+    words = ["vultus", "calibrate", "--images", str(where), "--name", name]
     words += [] if pairs is None else ["--pairs", pairs.name]
     words += [word for file in without or () for word in ("--without", file.name)]
     arithmetic = engine_precision(EngineOptions(engine=engine, precision=precision))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, no, plain, point_line, print_json, progress, table
+from vultus.cli.output import console, error_console, no, plain, point_line, print_json, progress, table
 from vultus.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def show(
                     f"no crop was kept of {person.name}; the gallery keeps none, so there is nothing to draw"
                 )
             path = write(draw / f"{file_name(person.name)}.jpg", sheet([c for c, _ in crops], [i for _, i in crops]))
-            console().print(f"wrote {path}", soft_wrap=True)
+            error_console().print(f"wrote {path}", soft_wrap=True)
     if json:
         print_json({**plain(person), "faces": faces})
         return
