@@ -11,7 +11,7 @@ from pathlib import Path
 from vultus import images
 from vultus.analyzer import Analyzer, in_order
 from vultus.errors import InputError
-from vultus.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Picture, is_url
+from vultus.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Picture
 from vultus.types import Reading
 from vultus.video import is_stream
 
@@ -43,7 +43,7 @@ def pictures(sources: Iterable[str | os.PathLike[str]], *, videos: bool = False)
     """
     suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos else IMAGE_SUFFIXES
     for source in sources:
-        if isinstance(source, str) and (is_url(source) or is_stream(source)):
+        if isinstance(source, str) and ("://" in source or is_video(source)):
             yield source
         else:
             yield from (str(path) for path in images.walk([source], suffixes=suffixes))
@@ -55,11 +55,12 @@ def is_video(name: str) -> bool:
     >>> [is_video(name) for name in ("a.mp4", "rtsp://host/door", "a.jpg", "https://host/a.jpg")]
     [True, True, False, False]
     """
-    if is_url(name) and Path(name.partition("?")[0]).suffix.lower() in VIDEO_SUFFIXES:
+    scheme, separator, _ = name.partition("://")
+    if separator and scheme.lower() not in ("http", "https"):
         return True
-    if is_stream(name) and not is_url(name):
+    if name.startswith("camera:") or (not separator and is_stream(name)):
         return True
-    return not is_url(name) and Path(name).suffix.lower() in VIDEO_SUFFIXES
+    return Path(name.partition("?")[0]).suffix.lower() in VIDEO_SUFFIXES
 
 
 def read_pictures(names: Sequence[str], analyzer: Analyzer, *, embed: bool = True) -> Iterator[Seen]:
