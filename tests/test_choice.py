@@ -14,7 +14,16 @@ def reading(box: Box, sharpness: float = 0.8) -> Reading:
     face = Face(box, np.zeros((5, 2), dtype=np.float32), 0.9)
     inside = box.clip(SIZE).area / box.area
     quality = Quality(
-        0.7, 0.9, min(box.width, box.height), sharpness, 0.5, 0.2, Pose(0, 0, 0), inside, eyes_covered=0, mouth_covered=0
+        0.7,
+        0.9,
+        min(box.width, box.height),
+        sharpness,
+        0.5,
+        0.2,
+        Pose(0, 0, 0),
+        inside,
+        eyes_covered=0,
+        mouth_covered=0,
     )
     return Reading(face, quality)
 

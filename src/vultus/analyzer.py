@@ -30,7 +30,7 @@ Result = TypeVar("Result")
 def detector(
     name: str = "yunet",
     *,
-    threshold: float = 0.5,
+    threshold: float = 0.6,
     engine: EngineOptions | None = None,
     models: Path | None = None,
 ) -> Detector:
@@ -82,7 +82,7 @@ class Analyzer:
         engine: EngineOptions | None = None,
         models: Path | None = None,
         smallest: float = 16.0,
-        threshold: float = 0.5,
+        threshold: float = 0.6,
         rotations: bool = True,
         level: Level = "low",
     ) -> None:

@@ -62,6 +62,8 @@ def calibrate(
     )
     where = Path(*images.parts[-2:])  # enough to know it by, without the machine it lies on
     words = ["vultus", "calibrate", "--images", str(where), "--name", name]
+    words += [] if profile == "default" else ["--profile", profile]
+    words += [] if embedder is None else ["--embedder", Path(embedder).name]
     words += [] if pairs is None else ["--pairs", pairs.name]
     words += [word for file in without or () for word in ("--without", file.name)]
     arithmetic = engine_precision(EngineOptions(engine=engine, precision=precision))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -69,7 +70,7 @@ def detect(
                     )
                 rows.append(
                     (
-                        seen.name,
+                        Path(seen.name).name,
                         str(number),
                         " ".join(map(str, reading.face.box.round())),
                         f"{reading.face.score:.2f}",

@@ -168,7 +168,7 @@ class _Printer:
             warn(str(seen.error))
             return
         if not found.people:
-            self._rows.append((seen.name, "", "no face", "", ""))
+            self._rows.append((Path(seen.name).name, "", "no face", "", ""))
         for person in found.people:
             self._answer(seen.name, person, {}, str(person.ordinal + 1))
 
@@ -219,4 +219,5 @@ class _Printer:
         if person.status == "rejected":
             shown += ", ".join(map(str, person.refusals)) or "no good frame"
         score = "" if person.score is None else f"{person.score:.3f}"
-        self._rows.append((source, label, shown, score, "" if point is None else f"{point.threshold:.3f}"))
+        threshold = "" if point is None else f"{point.threshold:.3f}"
+        self._rows.append((Path(source).name or source, label, shown, score, threshold))

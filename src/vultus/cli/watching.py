@@ -36,8 +36,7 @@ def annotate_video(source: str | int, found: Sequence[TrackFound], path: Path, *
     if isinstance(source, int) or is_stream(source):
         raise InputError("an annotated video needs a file: a live stream cannot be read twice; record it first")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        video = stack.enter_context(open_video(source))
+    with open_video(source) as video, ExitStack() as stack:
         advance = stack.enter_context(progress(f"writing {path}", video.info.frames, quiet=quiet))
         out: VideoWriter | None = None
         begun = 0.0

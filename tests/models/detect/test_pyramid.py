@@ -52,7 +52,9 @@ def test_tiles_cover_the_level_and_overlap(size_wh: tuple[int, int]) -> None:
     parts = tiles(size_wh)
     assert max(max(tile.width, tile.height) for tile in parts) <= LARGEST_TILE
     for axis, length in enumerate(size_wh):
-        spans = sorted({(tile.x, tile.x + tile.width) if axis == 0 else (tile.y, tile.y + tile.height) for tile in parts})
+        spans = sorted(
+            {(tile.x, tile.x + tile.width) if axis == 0 else (tile.y, tile.y + tile.height) for tile in parts}
+        )
         assert spans[0][0] == 0
         assert spans[-1][1] == length
         overlaps = [left[1] - right[0] for left, right in zip(spans, spans[1:], strict=False)]

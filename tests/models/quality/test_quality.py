@@ -53,7 +53,9 @@ def test_a_face_beyond_the_frame_is_counted_by_what_is_visible() -> None:
 
 @pytest.mark.parametrize(("level", "weaker"), [("high", "medium"), ("medium", "low")])
 def test_a_stricter_level_refuses_at_least_as_much(level: str, weaker: str) -> None:
-    faces = [replace(FACE, score=0.3 + index / 40, box=Box(0, 0, 10 + 6 * index, 10 + 6 * index)) for index in range(24)]
+    faces = [
+        replace(FACE, score=0.3 + index / 40, box=Box(0, 0, 10 + 6 * index, 10 + 6 * index)) for index in range(24)
+    ]
     measures = [assess(face, crop(blur=0.5 + index / 20), SIZE) for index, face in enumerate(faces)]
     strict = [bool(gate(quality, level)) for quality in measures]  # type: ignore[arg-type]
     loose = [bool(gate(quality, weaker)) for quality in measures]  # type: ignore[arg-type]

@@ -51,7 +51,7 @@ class YuNet:
         self,
         card: ModelCard,
         *,
-        threshold: float = 0.5,
+        threshold: float = 0.6,
         overlap: float = 0.3,
         engine: EngineOptions | None = None,
         models: Path | None = None,
