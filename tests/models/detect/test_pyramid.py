@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -57,7 +58,7 @@ def test_tiles_cover_the_level_and_overlap(size_wh: tuple[int, int]) -> None:
         )
         assert spans[0][0] == 0
         assert spans[-1][1] == length
-        overlaps = [left[1] - right[0] for left, right in zip(spans, spans[1:], strict=False)]
+        overlaps = [left[1] - right[0] for left, right in pairwise(spans)]
         assert all(overlap >= OVERLAP for overlap in overlaps)
 
 
