@@ -1,0 +1,256 @@
+"""The gallery: people who are known, and who of them is in a picture.
+
+with vultus.Gallery.open("staff.vultus", analyzer=vultus.Analyzer()) as gallery:
+    gallery.enroll("Ada Lovelace", ["ada/1.jpg", "ada/2.jpg"])
+    for seen in gallery.identify("door.jpg"):
+        print(seen.status, seen.person, seen.score)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from vultus.errors import InputError, OperatingPointError
+from vultus.gallery import archive, check, erasure, exporting, faces, importing, migrate, people, scan
+from vultus.gallery.enrolling import Enrolling
+from vultus.gallery.exporting import Progress
+from vultus.gallery.importing import OnConflict
+from vultus.gallery.protocols import Analyzer
+from vultus.gallery.searching import IDENTIFY_FPIR, Searching
+from vultus.gallery.values import Check, Export, Import, Migration, Person, Receipt, Stats, Template
+from vultus.types import Image
+
+__all__ = ["Gallery"]
+
+
+class Gallery(Enrolling, Searching):
+    """Known people in a folder of their own, searched exactly, safe for threads and processes.
+
+    Several processes may have one gallery open: one writes at a time, and a search that
+    starts after a commit sees it, whoever committed. Unknown people and faces are refused in
+    every verb (NotFoundError, with the near names). People may be named by their id too.
+
+    >>> import tempfile
+    >>> from vultus.testing import Analyzer, Thresholds, picture
+    >>> analyzer = Analyzer()
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> gallery = Gallery.open(folder.name, analyzer=analyzer, operating=Thresholds(analyzer.contract))
+    >>> gallery.enroll("Ada", [picture("Ada", noise=8), picture("Ada", noise=8, seed=1)]).person.templates
+    2
+    >>> [(seen.status, seen.person) for seen in gallery.identify(picture("Ada", "a stranger", noise=8, seed=2))]
+    [('match', 'Ada'), ('unknown', None)]
+    >>> gallery.close()
+    >>> folder.cleanup()
+    """
+
+    def people(self) -> tuple[Person, ...]:
+        """Everybody, by name."""
+        with self._store.read() as connection:
+            return people.people(connection)
+
+    def person(self, name: str) -> Person:
+        """One person."""
+        with self._store.read() as connection:
+            return people.person(connection, people.resolve(connection, name))
+
+    def faces(self, name: str) -> tuple[Template, ...]:
+        """The enrolled faces of a person, in the order of their enrolment."""
+        with self._store.read() as connection:
+            return faces.templates(connection, person=people.resolve(connection, name))
+
+    def crop(self, face: str) -> Image | None:
+        """The aligned crop (112, 112, 3) that was kept of a face, None if none was."""
+        with self._store.read() as connection:
+            return faces.crop(connection, face)
+
+    def rename(self, name: str, new_name: str) -> Person:
+        """Give a person another name; one that is taken is refused (ConflictError)."""
+        with self._store.write() as connection:
+            row = people.resolve(connection, name)
+            people.rename(connection, row, new_name)
+            return people.person(connection, row)
+
+    def merge(self, names: str | Sequence[str], into: str) -> Person:
+        """Make people one who were enrolled as several.
+
+        `into` keeps its name and gets the templates, the feedback and, as aliases, the names
+        of the others. Refused (ConflictError): more than 100 templates together.
+        """
+        with self._store.write() as connection:
+            row = people.resolve(connection, into)
+            others = [people.resolve(connection, name) for name in ([names] if isinstance(names, str) else names)]
+            people.merge(connection, others, row)
+            return people.person(connection, row)
+
+    def split(self, name: str, faces: Sequence[str], new_name: str) -> Person:
+        """Make some faces of a person a new person.
+
+        `new_name` may be an alias of theirs: so a merge is undone. Refused: a face of somebody
+        else (InputError), a name that is taken (ConflictError).
+        """
+        with self._store.write() as connection:
+            row = people.resolve(connection, name)
+            people.free_alias(connection, row, new_name)
+            new = people.add(connection, new_name)
+            people.move(connection, faces, new, only_from=row)
+            return people.person(connection, new)
+
+    def move_faces(self, faces: Sequence[str], to: str) -> Person:
+        """Give faces to another person, all or none of them; over 100 templates is refused (ConflictError)."""
+        with self._store.write() as connection:
+            row = people.resolve(connection, to)
+            people.move(connection, faces, row)
+            return people.person(connection, row)
+
+    def remove_face(self, face: str) -> Person:
+        """Take one face out; its person stays, even without faces."""
+        with self._store.write() as connection:
+            return people.person(connection, people.remove_face(connection, face))
+
+    def remove(self, name: str) -> Person:
+        """Take a person out with all their faces: no search finds them from now on.
+
+        Bytes may remain in the write-ahead log and in a snapshot until these are renewed;
+        `erase` sees to that and shows it.
+        """
+        with self._store.write() as connection:
+            row = people.resolve(connection, name)
+            gone = people.person(connection, row)
+            people.remove(connection, row)
+            return gone
+
+    def erase(self, name: str) -> Receipt:
+        """Take a person out and show that nothing of them is left in the gallery's folder.
+
+        Rows are deleted and zeroed, the write-ahead log is emptied, the snapshot written
+        anew, and every file of the folder searched for the bytes of the vectors, crops, paths
+        and name. When another process reads an older state for longer than the timeout, the
+        receipt is "pending": the person is gone from every search, the traces go with
+        `finish_erasures`.
+        """
+        with self._store.lock:
+            with self._store.write() as connection:
+                person, remains = erasure.delete(connection, name)
+            self._remains[person] = remains
+            return self._settle(person)
+
+    def finish_erasures(self) -> tuple[Receipt, ...]:
+        """Take up erasures that another process's readers, or a crash, held up."""
+        with self._store.lock:
+            with self._store.read() as connection:
+                waiting = erasure.pending(connection)
+            return tuple(self._settle(person) for person in waiting)
+
+    def _settle(self, person: str) -> Receipt:
+        receipt = erasure.settle(self._store, self._live, person, self._remains.get(person))
+        if receipt.status == "erased":
+            self._remains.pop(person, None)
+        return receipt
+
+    def stats(self) -> Stats:
+        """The gallery in numbers."""
+        with self._store.read() as connection:
+            contract = self._agreed(connection)
+            sizes = connection.execute("SELECT count(*) FROM face GROUP BY person").fetchall()
+            operating = None
+            if contract is not None and sizes:
+                with suppress(OperatingPointError):  # a model that nobody calibrated
+                    operating = self._thresholds(contract).identify(IDENTIFY_FPIR, np.array(sizes, np.int64)[:, 0])
+            uuid, created, keep, revision, mark = connection.execute(
+                "SELECT uuid, created, keep, revision, snapshot FROM gallery"
+            ).fetchone()
+            counts = [
+                connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("person", "face", "crop", "contract", "erasure")
+            ]
+            return Stats(
+                id=uuid,
+                people=counts[0],
+                templates=counts[1],
+                crops=counts[2],
+                bytes=sum(path.stat().st_size for path in scan.files(self.path)),
+                revision=revision,
+                schema=connection.execute("PRAGMA user_version").fetchone()[0],
+                created=created,
+                keep=keep,
+                contract=contract,
+                other_contracts=max(counts[3] - 1, 0),
+                snapshot=mark is not None,
+                pending_erasures=counts[4],
+                operating=operating,
+            )
+
+    def check(self) -> Check:
+        """Look at everything: tables, vectors, crops, and that what is searched is what is stored.
+
+        Also lists people who look like one person. Reads the whole gallery.
+        """
+        with self._store.read() as connection:
+            contract = faces.contract_in_use(connection)
+            rules = self._rules(contract[1], False) if contract is not None else None
+            return check.check(connection, self._live, rules)
+
+    def compact(self) -> None:
+        """Write a snapshot and empty the write-ahead log, as closing does for a large gallery."""
+        self._save_snapshot()
+        self._store.checkpoint()
+
+    def export(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, progress: Progress | None = None
+    ) -> Export:
+        """Write the gallery to one file, readable by its owner only and not encrypted.
+
+        Refused: a file that is there (ConflictError, without `overwrite`), a gallery in which
+        nothing was ever enrolled (GalleryError), a full disk (StorageError).
+        """
+        with self._store.read() as connection:
+            return exporting.export(connection, Path(path), overwrite=overwrite, progress=progress)
+
+    def import_(
+        self, path: str | os.PathLike[str], *, on_conflict: OnConflict = "refuse", progress: Progress | None = None
+    ) -> Import:
+        """Take in the people of an exported file: all of them or, when anything is wrong, none.
+
+        on_conflict: a name that is taken: "refuse" (ConflictError), or "merge" its faces.
+        Refused also: a file that is no export, is damaged, or contradicts itself
+        (GalleryError), embeddings of another model (ContractMismatchError).
+        """
+        if on_conflict not in ("refuse", "merge"):
+            raise InputError(f"expected on_conflict refuse or merge, got {on_conflict!r}")
+        with archive.opened(Path(path)) as opened, self._store.write() as connection:
+            declared = self._agreed(connection)
+            done = importing.take_in(connection, opened, declared=declared, on_conflict=on_conflict, progress=progress)
+        with self._store.read() as connection:
+            self._live.refresh(connection)  # what was read in bulk is left as a snapshot when the gallery is closed
+        return done
+
+    def migrate(
+        self,
+        analyzer: Analyzer,
+        *,
+        batch: int = 64,
+        accept_losses: bool = False,
+        keep_old: bool = False,
+        progress: Progress | None = None,
+    ) -> Migration:
+        """Embed everybody anew with another model, from the kept crops, and go on with that model.
+
+        Open the gallery without an analyzer for it. A migration that was stopped goes on
+        where it was. keep_old: keep the old embeddings, so that migrating back is quick.
+
+        Refused (GalleryError), with nothing switched: people of whom no crop was kept, unless
+        `accept_losses`; the same model; a new model that finds people worse than the old one.
+        """
+        if batch < 1:
+            raise InputError(f"expected a batch of 1 or more, got {batch}")
+        done = migrate.migrate(
+            self._store, analyzer, batch=batch, accept_losses=accept_losses, keep_old=keep_old, progress=progress
+        )
+        self._analyzer, self._declared = analyzer, analyzer.contract
+        self._operating = self._table = None
+        return done

@@ -1,0 +1,197 @@
+"""Changing the recognition model: every kept crop is embedded again, then the gallery switches.
+
+The new set grows beside the one in use, a batch a commit, so that a stopped migration goes
+on where it was and searches run meanwhile. What other processes enrol until the end is
+embedded under the write lock, just before the switch. Nobody vanishes silently: people of
+whom no crop was kept stop the migration unless their loss is accepted by name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.errors import GalleryError
+from vultus.gallery import faces
+from vultus.gallery.exact import ExactIndex
+from vultus.gallery.exporting import Progress
+from vultus.gallery.protocols import Analyzer
+from vultus.gallery.store import Store
+from vultus.gallery.values import Migration
+from vultus.types import EmbeddingContract, unit
+
+__all__ = ["Losses", "losses", "migrate"]
+
+_PROBES = 2000  # templates of the self-check, spread evenly
+_WORSE = 0.01  # share of right answers that the new model may lose before the switch is refused
+_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What cannot be embedded again, since no crop was kept."""
+
+    templates: int
+    people: tuple[str, ...]  # those who would keep no template
+
+
+def losses(connection: sqlite3.Connection, contract: int | None) -> Losses:
+    """Faces with neither a crop nor a vector under `contract`, and the people who have no others."""
+    lost = """NOT EXISTS (SELECT 1 FROM crop WHERE crop.face = face.id)
+              AND NOT EXISTS (SELECT 1 FROM template WHERE template.face = face.id AND template.contract = ?1)"""
+    (templates,) = connection.execute(f"SELECT count(*) FROM face WHERE {lost}", (contract,)).fetchone()
+    names = connection.execute(
+        f"""SELECT name FROM person WHERE EXISTS (SELECT 1 FROM face WHERE person = person.id)
+            AND NOT EXISTS (SELECT 1 FROM face WHERE face.person = person.id AND NOT ({lost})) ORDER BY name""",
+        (contract,),
+    )
+    return Losses(templates, tuple(name for (name,) in names))
+
+
+def migrate(
+    store: Store,
+    analyzer: Analyzer,
+    *,
+    batch: int,
+    accept_losses: bool,
+    keep_old: bool,
+    progress: Progress | None,
+) -> Migration:
+    """Embed all kept crops with another model and switch to it; see `Gallery.migrate`."""
+    new = analyzer.contract
+    with store.read() as connection:
+        used = faces.contract_in_use(connection)
+        if used is None:
+            raise GalleryError("expected a gallery with somebody in it, there is nothing to migrate")
+        old_row, old = used
+        if old.id == new.id:
+            raise GalleryError(f"the gallery's embeddings are of {new.model} already, with the same weights")
+        target = connection.execute("SELECT id FROM contract WHERE key = ?", (new.id,)).fetchone()
+        _refuse_losses(losses(connection, None if target is None else target[0]), accept_losses)
+    with store.write() as connection:
+        new_row = faces.adopt(connection, new)
+    with store.read() as connection:
+        (reused,) = connection.execute("SELECT count(*) FROM template WHERE contract = ?", (new_row,)).fetchone()
+        total = reused + connection.execute(f"SELECT count(*) FROM ({_TODO})", (new_row, -1)).fetchone()[0]
+    done = reused
+    while crops := _todo(store, new_row, batch):
+        matrix = _embed(analyzer, new, [png for _, png in crops])
+        with store.write(counted=False) as connection:
+            done += _keep(connection, new_row, [face for face, _ in crops], matrix)
+        if progress is not None:
+            progress(done, max(total, done))
+    rank1_old, rank1_new = _self_check(store, (old_row, new_row), (old, new))
+    with store.write() as connection:
+        # The write lock is ours: whatever others enrolled since the last look comes along now.
+        while rows := connection.execute(_TODO, (new_row, batch)).fetchall():
+            matrix = _embed(analyzer, new, [png for _, png in rows])
+            done += _keep(connection, new_row, [face for face, _ in rows], matrix)
+        lost = losses(connection, new_row)
+        _refuse_losses(lost, accept_losses)
+        connection.execute(
+            "DELETE FROM face WHERE NOT EXISTS (SELECT 1 FROM template WHERE face = face.id AND contract = ?)",
+            (new_row,),
+        )
+        for name in lost.people:
+            connection.execute("DELETE FROM person WHERE name = ?", (name,))
+        connection.execute("UPDATE gallery SET contract = ?, log_floor = revision + 1", (new_row,))
+        if not keep_old:
+            connection.execute("DELETE FROM template WHERE contract <> ?", (new_row,))
+            connection.execute("DELETE FROM contract WHERE id <> ?", (new_row,))
+        connection.execute("DELETE FROM change WHERE revision <= (SELECT revision + 1 FROM gallery)")
+    return Migration(old.id, new.id, done - reused, reused, lost.templates, lost.people, rank1_old, rank1_new)
+
+
+_TODO = """SELECT crop.face, png FROM crop
+    WHERE NOT EXISTS (SELECT 1 FROM template WHERE template.face = crop.face AND contract = ?)
+    ORDER BY crop.face LIMIT ?"""
+
+
+def _todo(store: Store, contract: int, batch: int) -> list[tuple[int, bytes]]:
+    with store.read() as connection:
+        return connection.execute(_TODO, (contract, batch)).fetchall()
+
+
+def _embed(analyzer: Analyzer, contract: EmbeddingContract, pngs: Sequence[bytes]) -> NDArray[np.float32]:
+    return unit(analyzer.embed([faces.from_png(png) for png in pngs]), contract.dimension)
+
+
+def _keep(connection: sqlite3.Connection, contract: int, rows: Sequence[int], matrix: NDArray[np.float32]) -> int:
+    """Store vectors of the new set; a face that was removed meanwhile is passed over."""
+    before = connection.total_changes
+    connection.executemany(
+        """INSERT OR IGNORE INTO template (face, contract, vector)
+           SELECT id, ?2, ?3 FROM face WHERE id = ?1""",
+        [(face, contract, faces.to_blob(vector)) for face, vector in zip(rows, matrix, strict=True)],
+    )
+    return connection.total_changes - before
+
+
+def _refuse_losses(lost: Losses, accepted: bool) -> None:
+    if lost.people and not accepted:
+        names = ", ".join(lost.people[:_NAMED]) + (
+            f" and {len(lost.people) - _NAMED} more" if len(lost.people) > _NAMED else ""
+        )
+        raise GalleryError(
+            f"no face crop was kept of {len(lost.people)} people, who would be lost: {names}; enrol them anew under "
+            "the new model, or accept the loss with accept_losses"
+        )
+
+
+def _self_check(
+    store: Store, rows: tuple[int, int], contracts: tuple[EmbeddingContract, EmbeddingContract]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Leave one out, old set and new: is the nearest other template one of the same person?
+
+    Refused (GalleryError) when the new model answers worse by more than one in a hundred: a
+    wrong colour order or another alignment shows here, before anything was switched.
+    """
+    with store.read() as connection:
+        (old, new) = (_rank1(connection, row, c.dimension, rows[1]) for row, c in zip(rows, contracts, strict=True))
+    if new[1] and new[0] / new[1] < old[0] / old[1] - _WORSE:
+        raise GalleryError(
+            f"with {contracts[1].model} only {new[0]} of {new[1]} templates find their own person, with "
+            f"{contracts[0].model} {old[0]} of {old[1]}; the gallery was not switched"
+        )
+    return old, new
+
+
+def _rank1(connection: sqlite3.Connection, contract: int, dimension: int, also_in: int) -> tuple[int, int]:
+    """Right answers and questions, over faces that both sets hold."""
+    index = ExactIndex(dimension)
+    ids: list[int] = []
+    owners: list[int] = []
+    parts: list[NDArray[np.float32]] = []
+    rows = connection.execute(
+        """SELECT face, person, vector FROM template JOIN face ON face.id = template.face WHERE contract = ?1
+           AND face IN (SELECT face FROM template WHERE contract = ?2) ORDER BY face""",
+        (contract, also_in),
+    )
+    while part := rows.fetchmany(4096):
+        matrix = np.frombuffer(b"".join(blob for _, _, blob in part), dtype="<f4").reshape(-1, dimension)
+        index.add([face for face, _, _ in part], [person for _, person, _ in part], matrix)
+        ids += [face for face, _, _ in part]
+        owners += [person for _, person, _ in part]
+        parts.append(matrix)
+    if not ids:
+        return 0, 0
+    vectors = np.concatenate(parts)
+    people, counts = np.unique(owners, return_counts=True)
+    several = np.flatnonzero(np.isin(owners, people[counts > 1]))
+    probes = (
+        several[np.linspace(0, len(several) - 1, min(len(several), _PROBES), dtype=np.intp)]
+        if len(several)
+        else several
+    )
+    if not len(probes):
+        return 0, 0
+    hits = index.search(vectors[probes], 2)
+    right = 0
+    for probe, found, persons in zip(probes.tolist(), hits.ids, hits.people, strict=True):
+        other = int(np.flatnonzero(found != ids[probe])[0])
+        right += int(persons[other]) == owners[probe]
+    return right, len(probes)

@@ -1,0 +1,247 @@
+"""The searching verbs of a gallery."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vultus.choice import parse_faces
+from vultus.errors import ConflictError, InputError, NotFoundError
+from vultus.gallery import feedback, people
+from vultus.gallery.identification import decide
+from vultus.gallery.session import Session
+from vultus.gallery.values import Candidate, Identification
+from vultus.types import Reading, Vector, unit
+
+if TYPE_CHECKING:  # they bring Pillow and OpenCV, and a gallery of vectors can do without
+    import sqlite3
+
+    from vultus.images import Source
+    from vultus.models.quality import Level
+
+__all__ = ["Searching"]
+
+IDENTIFY_FPIR = 0.01  # of a hundred searches for strangers one names somebody
+
+
+class Searching(Session):
+    """Finding people, and remembering what was said about the answers."""
+
+    def identify(
+        self,
+        image: Source,
+        *,
+        fpir: float = IDENTIFY_FPIR,
+        candidates: int = 5,
+        faces: str | int = "all",
+        gate: Level = "low",
+        allow_repeat: bool = False,
+        margin: float = 0.0,
+    ) -> tuple[Identification, ...]:
+        """Say of each face of a picture who it is, or that it is nobody whom the gallery knows.
+
+        fpir: of searches for strangers, the share that may name somebody; the threshold
+        follows from it, from the number of people and from their templates. candidates: how
+        many to list, those below the threshold as leads. faces: as for `enroll`; "all" gives
+        () for a picture without a face, the others refuse it (NoFaceError). gate: faces below
+        it are "rejected" and not searched. allow_repeat: one name may be given twice, for
+        mirrors and collages. margin: two people above the threshold who are closer than this
+        make the face "ambiguous"; 0 is off.
+
+        Refused also: a picture that cannot be read (ImageFormatError and others), a rate that
+        no threshold stands for (OperatingPointError).
+        """
+        from vultus import images
+
+        analyzer = self._need_analyzer()
+        picture = images.load(image)
+        return self.identify_readings(
+            analyzer.analyze(picture.image),
+            fpir=fpir,
+            candidates=candidates,
+            faces=faces,
+            gate=gate,
+            allow_repeat=allow_repeat,
+            margin=margin,
+            sha256=picture.sha256,
+            size_wh=(picture.image.shape[1], picture.image.shape[0]),
+        )
+
+    def identify_readings(
+        self,
+        readings: Sequence[Reading],
+        *,
+        fpir: float = IDENTIFY_FPIR,
+        candidates: int = 5,
+        faces: str | int = "all",
+        gate: Level = "low",
+        allow_repeat: bool = False,
+        margin: float = 0.0,
+        sha256: str | None = None,
+        size_wh: tuple[int, int] = (0, 0),
+    ) -> tuple[Identification, ...]:
+        """As `identify` for the faces of one picture that was analysed already.
+
+        sha256: of the picture, to obey what was said about it (`reject`). size_wh: pixels,
+        needed unless `faces` is "all" or a number.
+        """
+        from vultus.models.quality import gate as check
+
+        _check_options(candidates, margin)
+        policy = parse_faces(faces)
+        if policy not in ("all", "one") and not isinstance(policy, int) and min(size_wh) < 1:
+            raise InputError(f"faces={policy!r} needs the size of the picture, got {size_wh}")
+        if policy == "all":
+            chosen = list(range(len(readings)))
+        else:
+            chosen = [found.index for found in self._choose(readings, size_wh, policy)]
+        failures = {index: check(readings[index].quality, gate) for index in chosen}
+        vectors: dict[int, Vector] = {}
+        for index in chosen:
+            embedding = readings[index].embedding
+            if embedding is not None and not failures[index]:
+                vectors[index] = embedding
+        digest = None if sha256 is None else feedback.digest(sha256)
+        with self._store.read() as connection:
+            contract = self._agreed(connection)
+            self._live.refresh(connection)
+            revision = self._live.revision
+            operating = None if contract is None else self._point(contract, fpir)
+            ranked: dict[int, tuple[Candidate, ...]] = dict.fromkeys(vectors, ())
+            if contract is not None and vectors:
+                probes = unit(np.stack(list(vectors.values())), contract.dimension)
+                barred = [feedback.rejections(connection, digest, index) for index in vectors]
+                ranked = dict(zip(vectors, self._ranked(connection, probes, max(candidates, 2), barred), strict=True))
+        threshold = math.inf if operating is None else operating.threshold
+        decided = decide(list(ranked.values()), threshold, margin=margin, allow_repeat=allow_repeat)
+        statuses = dict(zip(ranked, decided, strict=True))
+        return tuple(
+            Identification(
+                status=statuses.get(index, "rejected"),
+                person=ranked[index][0].person if statuses.get(index) == "match" else None,
+                score=ranked[index][0].score if ranked.get(index) else None,
+                candidates=ranked.get(index, ())[:candidates],
+                operating=operating if index in statuses else None,
+                revision=revision,
+                face=readings[index].face,
+                quality=readings[index].quality,
+                ordinal=index,
+                refusals=failures[index],
+            )
+            for index in chosen
+        )
+
+    def identify_track(
+        self,
+        template: Vector | None,
+        *,
+        reading: Reading | None = None,
+        fpir: float = IDENTIFY_FPIR,
+        candidates: int = 5,
+        margin: float = 0.0,
+    ) -> Identification:
+        """Say who a face is that was followed over several frames, from their pooled embedding.
+
+        template: of unit length; None, no frame was good enough, is "rejected". reading: the
+        frame to show. A pooled template lies nearer to everybody than a single picture does,
+        so it has an operating point of its own. Which of two tracks bears a name at one time
+        is for the caller to settle (`vultus.video.named`).
+        """
+        _check_options(candidates, margin)
+        with self._store.read() as connection:
+            contract = self._agreed(connection)
+            self._live.refresh(connection)
+            revision = self._live.revision
+            operating = None
+            ranked: list[tuple[Candidate, ...]] = [()]
+            if contract is not None and template is not None:
+                operating = self._point(contract, fpir, "track")
+                probe = np.atleast_2d(unit(template, contract.dimension))
+                ranked = self._ranked(connection, probe, max(candidates, 2), [set()])
+        threshold = math.inf if operating is None else operating.threshold
+        (status,) = decide(ranked, threshold, margin=margin)
+        (found,) = ranked
+        return Identification(
+            status="rejected" if template is None else status,
+            person=found[0].person if status == "match" else None,
+            score=found[0].score if found else None,
+            candidates=found[:candidates],
+            operating=operating,
+            revision=revision,
+            face=None if reading is None else reading.face,
+            quality=None if reading is None else reading.quality,
+            refusals=reading.refusals if reading is not None and template is None else (),
+        )
+
+    def search(self, vectors: NDArray[np.floating[Any]], *, candidates: int = 5) -> tuple[tuple[Candidate, ...], ...]:
+        """The most alike people of each embedding, (D,) or (n, D), best first; no decision is taken.
+
+        Refused (InvalidVectorError): NaN, zeros, another dimension than the gallery's.
+        """
+        _check_options(candidates)
+        with self._store.read() as connection:
+            contract = self._agreed(connection)
+            self._live.refresh(connection)
+            if np.size(vectors) == 0 and np.ndim(vectors) == 2:
+                return ()
+            probes = np.atleast_2d(unit(vectors, None if contract is None else contract.dimension))
+            return tuple(self._ranked(connection, probes, candidates, [set() for _ in probes]))
+
+    def reject(self, face: str, person: str, *, ordinal: int | None = None, undo: bool = False) -> None:
+        """Remember that a face is not that person: they are left out before it is ranked.
+
+        face: SHA-256 of a picture, or the id of an enrolled face. ordinal: which face of the
+        picture (`Identification.ordinal`); None is all of them. undo: forget it again.
+
+        Refused: a face that is enrolled as that person (ConflictError, move or remove it
+        first), undoing what was never said (NotFoundError).
+        """
+        with self._store.write() as connection:
+            self._agreed(connection)
+            row = people.resolve(connection, person)
+            sha256, place = self._meant(connection, face, ordinal)
+            if undo:
+                if not feedback.forget(connection, sha256, place, row):
+                    raise NotFoundError(f"it was never said that this face is not {person!r}")
+                return
+            enrolled = connection.execute(
+                "SELECT uuid FROM face WHERE sha256 = ?1 AND person = ?2 AND (?3 = ?4 OR ordinal = ?3)",
+                (sha256, row, place, feedback.ANY),
+            ).fetchone()
+            if enrolled is not None:
+                raise ConflictError(f"the face is enrolled as {person!r} ({enrolled[0]}); move or remove it first")
+            feedback.reject(connection, sha256, place, row)
+
+    def _meant(self, connection: sqlite3.Connection, face: str, ordinal: int | None) -> tuple[bytes, int]:
+        """Picture and place of a face that is named by its id or by its picture."""
+        row = connection.execute("SELECT sha256, ordinal FROM face WHERE uuid = ?", (face,)).fetchone()
+        if row is None:
+            if ordinal is not None and ordinal < 0:
+                raise InputError(f"expected the number of a face, 0 or more, got {ordinal}")
+            return feedback.digest(face), feedback.ANY if ordinal is None else ordinal
+        if row[0] is None:
+            raise InputError(f"the face {face} was enrolled as a bare vector, no picture is known of it")
+        return row[0], feedback.ANY if row[1] is None else int(row[1])
+
+    def _ranked(
+        self, connection: sqlite3.Connection, probes: Vector, wanted: int, barred: Sequence[set[int]]
+    ) -> list[tuple[Candidate, ...]]:
+        """The best people of each probe, those who are barred for it left out before ranking."""
+        most = max((len(rows) for rows in barred), default=0)
+        hits = self._live.nearest(probes, wanted + most)
+        names = people.labels(connection, {row for found in hits for row, _ in found})
+        return [
+            tuple(Candidate(*names[row], score) for row, score in found if row not in out)[:wanted]
+            for found, out in zip(hits, barred, strict=True)
+        ]
+
+
+def _check_options(candidates: int, margin: float = 0.0) -> None:
+    if candidates < 1:
+        raise InputError(f"expected 1 candidate or more, got {candidates}")
+    if not margin >= 0:  # NaN, too
+        raise InputError(f"expected a margin of 0 or more, got {margin}")
