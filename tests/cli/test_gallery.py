@@ -31,6 +31,7 @@ def own(gallery: Path, tmp_path: Path) -> Path:
         ("split", "Nobody", "abcd", "--to", "Somebody"),
         ("remove", "Nobody"),
         ("erase", "Nobody"),
+        ("move", "Nobody", "abcd", "--to", "Ada"),
         ("reject", "0" * 64, "Nobody"),
     ],
     ids=lambda verb: " ".join(verb[:1] + verb[-1:]),
@@ -96,6 +97,19 @@ def test_erase_leaves_a_receipt_and_no_trace(
     assert receipt["needles"] > 2
     assert b"Barack" not in b"".join(path.read_bytes() for path in own.iterdir())
     assert vultus("identify", photographs["obama2.jpg"], "-g", own).status == 1
+
+
+def test_nothing_is_pending_after_an_erasure(vultus: Vultus, own: Path) -> None:
+    assert vultus("gallery", "erase", "Ada", "-g", own).status == 0
+    done = vultus("gallery", "erase", "-g", own)
+    assert done.status == 0
+    assert "no erasure is pending" in done.out
+
+
+def test_a_face_is_moved(vultus: Vultus, own: Path) -> None:
+    face = vultus("gallery", "show", "Ada", "-g", own, "--json").lines[0]["faces"][0]["id"]
+    (done,) = vultus("gallery", "move", "Ada", face[:6], "--to", "Joe Biden", "-g", own, "--json").lines
+    assert (done["name"], done["templates"]) == ("Joe Biden", 2)
 
 
 def test_reject_is_remembered(vultus: Vultus, own: Path, photographs: dict[str, Path]) -> None:

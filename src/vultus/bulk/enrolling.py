@@ -13,7 +13,7 @@ from vultus.bulk.reading import read_pictures
 from vultus.errors import ImageTooLargeError, InputError, NotFoundError
 from vultus.gallery import Enrolment, Gallery
 from vultus.gallery.names import normal
-from vultus.gallery.values import Refused
+from vultus.gallery.values import RefusalCode, Refused
 
 if TYPE_CHECKING:
     from vultus.models.quality import Level
@@ -91,9 +91,9 @@ def enroll_pictures(
     sources = [source for _, source in fresh]
     for (name, source), seen in zip(fresh, read_pictures(sources, analyzer), strict=True):
         if seen.error is not None or seen.picture is None:
-            code = "too_large" if isinstance(seen.error, ImageTooLargeError) else "unreadable"
+            code: RefusalCode = "too_large" if isinstance(seen.error, ImageTooLargeError) else "unreadable"
             reason = str(seen.error).removeprefix(f"{source}: ")
-            refused = Refused(source, code, reason)  # type: ignore[arg-type]
+            refused = Refused(source, code, reason)
             yield FolderEnrolment(source, name, Enrolment(None, refused=(refused,)))
             continue
         enrolment = gallery.enroll_readings(

@@ -136,9 +136,24 @@ def remove(
         _done(person, "removed" if face is None else "kept without that face", json)
 
 
+@gallery_app.command("move")
+def move(
+    name: NameArgument,
+    faces: Annotated[list[str], typer.Argument(metavar="FACE…", help="Ids of faces, as `gallery show` gives them.")],
+    to: Annotated[str, typer.Option("--to", help="The person who gets them.")],
+    gallery: options.GalleryOption = Path("gallery"),
+    json: options.JsonOption = False,
+) -> None:
+    """Give faces of one person to another person who is known already."""
+    with _open(gallery) as known:
+        _done(known.move_faces([_face(known, name, face) for face in faces], to), "moved", json)
+
+
 @gallery_app.command("erase")
 def erase(
-    name: NameArgument,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A person's name or id; without it, finish what is pending.")
+    ] = None,
     proof: Annotated[Path | None, typer.Option("--proof", help="Write the receipt as JSON into this file.")] = None,
     gallery: options.GalleryOption = Path("gallery"),
     json: options.JsonOption = False,
@@ -150,14 +165,16 @@ def erase(
     from vultus.weights import write_atomically
 
     with _open(gallery) as known:
-        receipt = known.erase(name)
+        receipts = known.finish_erasures() if name is None else (known.erase(name),)
     if proof is not None:
         import json as encoder
 
-        write_atomically(proof, (encoder.dumps(plain(receipt), indent=1) + "\n").encode())
-    if json:
-        print_json(receipt)
-    else:
+        lines = "".join(encoder.dumps(plain(receipt)) + "\n" for receipt in receipts)
+        write_atomically(proof, lines.encode())
+    for receipt in receipts:
+        if json:
+            print_json(receipt)
+            continue
         found = sum(count for _, count in receipt.hits)
         console().print(
             f"{receipt.status}: {receipt.templates} faces, {receipt.crops} crops; searched {len(receipt.files)} files, "
@@ -165,7 +182,9 @@ def erase(
             "Not covered: copies, exports and backups made before.",
             soft_wrap=True,
         )
-    no(receipt.status != "erased")
+    if not receipts:
+        console().print("no erasure is pending")
+    no(any(receipt.status != "erased" for receipt in receipts))
 
 
 @gallery_app.command("reject")
