@@ -75,7 +75,7 @@ def measured(video: Path, stride: int | None, repeats: int) -> dict[str, Any]:
     with open_video(video) as source:
         rate = source.info.rate
     first = next(iter(frames(video)))
-    analyzer = Analyzer(rotations=False).parallel()
+    analyzer = Analyzer().for_video()
     following = Following(stride=stride)
     seconds, cpu = [], []
     # The first round compiles; its peak counts for memory, its time does not.

@@ -17,11 +17,13 @@ from vultus.models.detect import Detector
 from vultus.models.detect.pyramid import Pyramid
 from vultus.models.embed import Embedder
 from vultus.models.embed.own import is_path, own_embedder
-from vultus.models.quality import Level, assess, gate
+from vultus.models.quality import GATES, Level, assess, gate
 from vultus.runtime import EngineOptions, cores
 from vultus.types import STANDARD_ALIGN, EmbeddingContract, Face, Image, Reading, Vector
 
 __all__ = ["Analyzer", "detector", "embedder", "in_order"]
+
+WEAK = 0.3  # detector score of a face that is only followed, not found anew
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -137,10 +139,17 @@ class Analyzer:
         """This analyzer arranged for following faces through many frames.
 
         As `parallel`, and: weak finds are given too, since a face that turns or blurs for a
-        moment is still the same face (they never pass the gate), and heads on their side are
-        not looked for, which would cost four searches in each frame without a face.
+        moment is still the same face (they never pass the gate); heads on their side are not
+        looked for, which would cost four searches in each frame without a face; and neither
+        are faces under 24 pixels, which no gate lets through and which would double the cost.
         """
-        return self._arranged(replace(self._options, threshold=min(self._options.threshold, 0.3), rotations=False))
+        options = replace(
+            self._options,
+            threshold=min(self._options.threshold, WEAK),
+            smallest=max(self._options.smallest, GATES["low"].side),
+            rotations=False,
+        )
+        return self._arranged(options)
 
     def _arranged(self, options: _Options) -> Analyzer:
         count = options.engine.threads or cores()

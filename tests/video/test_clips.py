@@ -27,7 +27,7 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def analyzer() -> Analyzer:
-    return Analyzer(rotations=False)
+    return Analyzer().for_video()
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +49,11 @@ def best(track: Track, people: dict[str, np.ndarray]) -> Answer:
     return Answer("match", name, scores[name])
 
 
-@pytest.mark.parametrize("stride", [1, None])
+@pytest.mark.parametrize("stride", [1, None], ids=["reference", "product"])
 def test_right_names_on_the_right_tracks(data, analyzer, people, stride):
     clip = data / "video" / "short_hamilton_clip.mp4"
+    if stride == 1:  # as the reference chain: every frame, its own size, score 0.6
+        analyzer = Analyzer(rotations=False, threshold=0.6).parallel()
     found = list(named(tracks(clip, analyzer, following=Following(stride=stride)), lambda one: best(one, people)))
     names = sorted((track.shot, track.first, track.last, answer.person) for track, answer in found if answer.person)
     assert names == [
@@ -69,9 +71,10 @@ def test_right_names_on_the_right_tracks(data, analyzer, people, stride):
     others = [answer.score for _, answer in found if answer.status == "unknown"]
     assert len(others) >= 5
     assert max(others) < 0.3
-    # Reference: 22 tracks, 15 of at least 10 frames.
+    # Reference: 22 tracks, 15 of at least 10 frames; weak finds make the product's longer.
     assert len(found) == pytest.approx(22, abs=3)
-    assert sum(track.frames >= 10 for track, _ in found) == pytest.approx(15, abs=2)
+    least, most = (13, 17) if stride == 1 else (15, 21)
+    assert least <= sum(track.frames >= 10 for track, _ in found) <= most
 
 
 def test_negative_control_without_cuts_a_name_covers_half_the_clip(data, analyzer, people):
