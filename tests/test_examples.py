@@ -18,7 +18,7 @@ SAID = {
     "01_detect.py": (["1 face(s)", "good enough to search with: yes"], []),
     "02_verify.py": (["dark copy: match", "another person: different"], []),
     "03_gallery.py": (["Barack Obama 0.", "unknown 0.", "erased:", " 0 found"], ["Eileen Collins 0.", "Joe Biden 0."]),
-    "04_video.py": (["track 1: 0.0 to", "Eileen Collins 0."], ["unknown", "conflict"]),
+    "04_video.py": (["track 0: 0.0 to", "Eileen Collins 0."], ["unknown", "conflict"]),
     "05_cluster.py": (["group 1: obama.jpg", "alone:"], ["group 2"]),
 }
 WITH_PHOTOGRAPHS = {"02_verify.py", "03_gallery.py", "05_cluster.py"}
