@@ -53,13 +53,13 @@ def demo(
             found = []
             for item in identify_pictures(gallery, analyzer.parallel(), probes):
                 found.append(item)
-                drawings.people(item.seen, item.people)
+                drawings.people(item.seen, item.people, Path(item.seen.name).stem)
         _tell(found, known, shows, json)
     seconds = time.monotonic() - begun
     if not json:
         console().print(
-            f"\nannotated pictures: [bold]{output.resolve() / Path(probes[0]).with_suffix('.jpg').name}[/] and "
-            f"{len(probes) - 1} more beside it; {seconds:.1f} s in all",
+            f"\nannotated picture: [bold]{output.resolve() / Path(probes[-1]).with_suffix('.jpg').name}[/] "
+            f"({drawings.written} in that folder); {seconds:.1f} s in all",
             soft_wrap=True,
         )
 
@@ -122,13 +122,14 @@ def _tell(found: Sequence[Found], known: Sequence[tuple[str, str]], shows: dict[
             if point is not None:
                 points[point_line(point)] = None
             who = f"[bold green]{person.person}[/]" if person.status == "match" else person.status
+            who = "not usable (profile)" if person.status == "rejected" else who
             threshold = "" if point is None else f"{point.threshold:.3f}"
-            rate = "" if point is None else f"FPIR {point.target:g}"
+            rate = "" if point is None else f"{point.target:g}"
             score = "" if person.score is None else f"{person.score:.3f}"
             rows.append((name, shows[item.seen.name], who, score, threshold, rate))
     if json:
         return
     console().print(f"enrolled from one photograph each: {', '.join(name for name, _ in known)}")
-    table(None, ("picture", "shows", "who", "best score#", "threshold#", "stands for"), rows)
+    table(None, ("picture", "shows", "who", "best score#", "threshold#", "FPIR#"), rows)
     for line in points:
         console().print(f"[dim]{line}[/]", soft_wrap=True)

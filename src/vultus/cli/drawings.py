@@ -57,10 +57,10 @@ class Drawings:
         ]
         self._write(seen, marks)
 
-    def people(self, seen: Seen, people: Sequence[Identification]) -> None:
-        """Draw and cut out who was found."""
+    def people(self, seen: Seen, people: Sequence[Identification], name: str | None = None) -> None:
+        """Draw and cut out who was found. name: of the files, without a suffix; else from the source."""
         marks = [mark for person in people if (mark := mark_of(person)) is not None]
-        self._write(seen, marks)
+        self._write(seen, marks, name)
 
     def tell(self) -> None:
         """Say where the files are."""
@@ -68,10 +68,10 @@ class Drawings:
         if self.written and places:
             error_console().print(f"wrote {self.written} files to {' and '.join(places)}", soft_wrap=True)
 
-    def _write(self, seen: Seen, marks: Sequence[Mark]) -> None:
+    def _write(self, seen: Seen, marks: Sequence[Mark], name: str | None = None) -> None:
         if seen.picture is None or (self.pictures is None and self.crops is None):
             return
-        name = self._free(file_name(seen.name))
+        name = self._free(name or file_name(seen.name))
         if self.pictures is not None:
             write(self.pictures / f"{name}.jpg", annotate(seen.picture.image, marks))
             self.written += 1
