@@ -24,11 +24,12 @@ def plan(data: Path) -> dict[str, list[str]]:
     lfw, video = data / "lfw", data / "video"
     here = {
         name: [sys.executable, str(HERE / f"{name}.py")]
-        for name in ("search", "pipeline", "video", "decode", "cluster")
+        for name in ("search", "pipeline", "video", "decode", "cluster", "metrics")
     }
     vultus = [sys.executable, "-c", "from vultus.cli import main; main()"]
     return {
         "search": here["search"],
+        "metrics": here["metrics"],
         "pipeline": [*here["pipeline"], "--images", str(lfw / "images")],
         "video": [*here["video"], "--video", str(video / "short_hamilton_clip.mp4")],
         "decode": [*here["decode"], "--images", str(lfw / "images")],

@@ -29,7 +29,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import OperatingPointError
+from vultus.errors import InputError, OperatingPointError
+from vultus.metrics.evidence import LikelihoodRatio
 from vultus.types import EmbeddingContract, OperatingPoint, Rate
 from vultus.weights import write_atomically
 
@@ -105,6 +106,7 @@ class OperatingTable:
     growth: Growth
     pooling: Pooling | None
     checks: tuple[Check, ...] = ()
+    likelihood: LikelihoodRatio | None = None  # None: the table was made before there was one
 
     def __post_init__(self) -> None:
         scores = [knot.score for knot in self.knots]
@@ -207,10 +209,11 @@ class OperatingTable:
             raw["growth"] = Growth(**raw["growth"])
             raw["pooling"] = None if raw["pooling"] is None else Pooling(**raw["pooling"])
             raw["checks"] = tuple(Check(**{**check, "observed": Rate(**check["observed"])}) for check in raw["checks"])
+            raw["likelihood"] = LikelihoodRatio.of(raw["likelihood"]) if raw.get("likelihood") else None
             return cls(**raw)
         except OSError as error:
             raise OperatingPointError(f"could not read the operating points in {path}: {error.strerror}") from error
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (InputError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise OperatingPointError(f"{path} is not a table of operating points: {error!r}") from error
 
     def _against_gallery(self, task: Literal["identify", "track"], fpir: float, templates: Templates) -> OperatingPoint:

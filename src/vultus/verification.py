@@ -10,6 +10,7 @@ import numpy as np
 
 from vultus.choice import choose, parse_faces
 from vultus.errors import ContractMismatchError, FaceRefusedError, InputError, NoFaceError
+from vultus.metrics.evidence import Evidence, LikelihoodRatio
 from vultus.types import EmbeddingContract, Image, OperatingPoint, Reading, Refusal, Vector, unit
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Table(Protocol):
 
     def fmr_at(self, score: float) -> float: ...
 
+    @property
+    def likelihood(self) -> LikelihoodRatio | None: ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
@@ -63,6 +67,7 @@ class Verification:
     operating: OperatingPoint
     fmr: float  # share of strangers who score as high as this, from the same data
     sides: tuple[Side, Side]
+    evidence: Evidence | None = None  # how much more likely the score is if they are one person
 
     @property
     def match(self) -> bool:
@@ -122,7 +127,10 @@ def compare(
     status: Literal["match", "different", "no_decision"] = "match" if score >= point.threshold else "different"
     if one.refusals or two.refusals:
         status = "no_decision"
-    return Verification(status, score, point, table.fmr_at(score), (one, two))
+    # The best of several pairs is no single comparison: what it is worth was not measured.
+    single = len(pairs) == 1 and table.likelihood is not None
+    evidence = table.likelihood.evidence(score) if single and table.likelihood is not None else None
+    return Verification(status, score, point, table.fmr_at(score), (one, two), evidence)
 
 
 def _offered(

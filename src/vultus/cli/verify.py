@@ -9,6 +9,7 @@ import typer
 
 from vultus.cli import options
 from vultus.cli.output import console, no, point_line, print_json, warn
+from vultus.metrics.evidence import CAVEAT, Evidence
 
 __all__ = ["add_to"]
 
@@ -56,6 +57,9 @@ def verify(
                 "threshold": answer.operating.threshold,
                 "fmr": answer.operating.target,
                 "fmr_at_score": answer.fmr,
+                "llr": None if answer.evidence is None else answer.evidence.llr,
+                "llr_low": None if answer.evidence is None else answer.evidence.low,
+                "llr_high": None if answer.evidence is None else answer.evidence.high,
                 "model": analyzer.contract.model,
                 "measured": answer.operating.measured,
                 "extrapolated": answer.operating.extrapolated,
@@ -87,7 +91,14 @@ def verify(
             soft_wrap=True,
         )
         console().print(f"[dim]{point_line(answer.operating)}[/]", soft_wrap=True)
+        if answer.evidence is not None:
+            console().print(f"[dim]this score {_worth(answer.evidence)}. {CAVEAT}[/]", soft_wrap=True)
     no(not answer.match)
+
+
+def _worth(evidence: Evidence) -> str:
+    words = str(evidence)
+    return words if words.startswith("says") else f"is {words}"
 
 
 def _draw(folder: Path, sides: object) -> None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from vultus.errors import InputError
 from vultus.evaluation.extraction import Extracted, Failure, Progress, Reader, embed_pictures
 from vultus.evaluation.growth import LEVELS, TEMPLATES, grouped, growth, pooling, searches
+from vultus.metrics.calibration import fit
+from vultus.metrics.evidence import LikelihoodRatio
 from vultus.metrics.identification import best_scores
 from vultus.metrics.intervals import SubjectBootstrap, clopper_pearson
 from vultus.metrics.verification import threshold_at_fmr
@@ -29,6 +31,7 @@ TRIED = (20, 50, 100, 200, 500, 1000)  # people in the galleries that it is trie
 
 _MOST_PICTURES = 8_000  # 32 million comparisons, about 2 GB with the resampling
 _FEWEST_PEOPLE = 20
+_FEWEST_GENUINE = 30  # comparisons of one person, for what a score is worth as evidence
 _FEWEST_COMPARISONS = 1000
 _FEWEST_TRIED = 50  # people in a half: 1,225 comparisons at least
 _EXCEEDANCES = 300  # comparisons that the tail's slope is measured on
@@ -81,6 +84,7 @@ def calibrate(
     names = np.unique(whose)
     if names.size < _FEWEST_PEOPLE:
         raise InputError(f"expected pictures of at least {_FEWEST_PEOPLE} people, got {names.size}")
+    born = date or datetime.date.today().isoformat()
     base = _measure(vectors, whose, contract, seed)
     halves = np.random.default_rng(seed).permutation(names)
     one = np.isin(whose, halves[: len(halves) // 2])
@@ -90,7 +94,7 @@ def calibrate(
         model=contract.model,
         precision=precision,
         data=data,
-        date=date or datetime.date.today().isoformat(),
+        date=born,
         command=command,
         seed=seed,
         people=int(names.size),
@@ -102,6 +106,7 @@ def calibrate(
         growth=base.growth,
         pooling=base.pooling,
         checks=_merged(checks),
+        likelihood=_likelihood(vectors, whose, data, born, seed),
     )
 
 
@@ -137,6 +142,18 @@ def calibrate_pictures(
         replicates=replicates,
     )
     return Calibration(table, found.failures)
+
+
+def _likelihood(
+    vectors: NDArray[np.float32], whose: NDArray[Any], data: str, date: str, seed: int
+) -> LikelihoodRatio | None:
+    """What scores are worth as evidence, from all pairs; None where too few people have two pictures."""
+    first, second = np.triu_indices(len(vectors), k=1)
+    same = whose[first] == whose[second]
+    if int(same.sum()) < _FEWEST_GENUINE:
+        return None
+    scores = (vectors @ vectors.T)[first, second]
+    return fit(scores, same, whose[first], whose[second], data=data, date=date, seed=seed)
 
 
 def _impostors(vectors: NDArray[np.float32], whose: NDArray[Any]) -> NDArray[np.float64]:
