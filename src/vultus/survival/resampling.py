@@ -64,10 +64,11 @@ class Bootstrap:
             nothing = np.full(figure(np.ones((1, people))).shape[1:], np.nan)
             return nothing, nothing
         drawn = np.concatenate(values)
-        drawn[:, np.isnan(drawn).all(axis=0)] = np.inf  # quantiles of nothing would warn
+        empty = np.isnan(drawn).all(axis=0)
         tail = (1 - self.confidence) / 2
-        low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-        return np.where(np.isinf(low), np.nan, low), np.where(np.isinf(high), np.nan, high)
+        # Quantiles of nothing would warn, so zeros stand in for it.
+        low, high = np.nanquantile(np.where(empty, 0.0, drawn), [tail, 1 - tail], axis=0)
+        return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 
     def _weights(self, people: int) -> Iterator[Floats]:
         """How often each person is drawn, a block of replicates at a time: (r, people)."""
