@@ -37,4 +37,7 @@ def check_crops(crops: Sequence[Image], size: int) -> None:
     """Refuse crops that were made for another recogniser (InputError)."""
     for crop in crops:
         if crop.shape != (size, size, 3) or crop.dtype != "uint8":
-            raise InputError(f"expected aligned crops ({size}, {size}, 3) uint8, got {crop.shape} {crop.dtype}")
+            raise InputError(
+                f"expected aligned crops ({size}, {size}, 3) uint8, got {crop.shape} {crop.dtype}: they were cut for "
+                "another recogniser and do not show what this one looks at; read the pictures themselves again"
+            )
