@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -65,6 +67,26 @@ def test_results_stay_when_the_session_runs_again(identity: Path, options: Engin
     first = network.run(np.full((1, 2, 2, 3), 1, dtype=np.uint8))[0]
     network.run(np.full((1, 2, 2, 3), 9, dtype=np.uint8))
     assert float(first.mean()) == 1.0
+
+
+def test_many_threads_may_use_openvino_first(identity: Path) -> None:
+    """A cold start in which every thread arrives at once must not hang."""
+    code = f"""
+import threading
+import numpy as np
+from pathlib import Path
+from vultus.runtime import EngineOptions, Feed, session
+go = threading.Barrier(6)
+def work():
+    network = session(Path({str(identity)!r}), Feed("x"), EngineOptions(streams=2))
+    go.wait()
+    network.run(np.zeros((1, 4, 4, 3), dtype=np.uint8))
+threads = [threading.Thread(target=work) for _ in range(6)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+"""
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_an_unknown_engine_and_a_precision_that_is_not_there(identity: Path) -> None:

@@ -107,6 +107,9 @@ def _core() -> openvino.Core:
         if _core_instance is None:
             import openvino
 
+            # OpenVINO's binding sets NumPy up at the first call that needs it, and two threads
+            # that get there together wait for each other for ever (19 of 40 cold starts).
+            openvino.Type.f32.to_dtype()
             _core_instance = openvino.Core()
         return _core_instance
 
