@@ -75,7 +75,22 @@ class Plain(griffe.Extension):
             obj.docstring.value = parameters_marked(obj.docstring.value, names)
         obj.docstring.value = fenced(obj.docstring.value)
 
-    def on_attribute_instance(self, *, node: ast.AST | griffe.ObjectNode, attr: griffe.Attribute, **_: Any) -> None:
-        """Take the comment behind a field for its docstring."""
-        if attr.docstring is None and attr.lineno is not None and (comment := trailing_comment(attr.source)):
-            attr.docstring = griffe.Docstring(comment, parent=attr, lineno=attr.lineno)
+    def on_class_members(self, *, node: ast.AST | griffe.ObjectNode, cls: griffe.Class, **_: Any) -> None:
+        """List the fields of a class as a table below its docstring, and not one by one."""
+        fields = [
+            member
+            for member in cls.members.values()
+            if isinstance(member, griffe.Attribute)
+            and member.is_public
+            and member.annotation is not None
+            and "property" not in member.labels
+        ]
+        if not fields:
+            return
+        rows = ["| field | type | meaning |", "| --- | --- | --- |"]
+        for field in fields:
+            field.public = False
+            kind = str(field.annotation).replace("|", "\\|")
+            rows.append(f"| `{field.name}` | {kind} | {trailing_comment(field.source)} |")
+        own = "" if cls.docstring is None else cls.docstring.value
+        cls.docstring = griffe.Docstring(own + "\n\n" + "\n".join(rows), parent=cls)

@@ -35,36 +35,29 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def models() -> str:
-    """One row for every registered model."""
+    """One row for every registered model, and where each comes from."""
     from vultus import registry
 
-    rows = []
+    rows, origins = [], []
     for card in registry.cards():
-        sources = registry.sources(card)
-        size = sum(source.size for source in sources)
-        origins = dict.fromkeys(f"`{source.distribution}=={source.version}`" for source in sources)
-        rows.append(
-            (
-                f"`{card.name}`",
-                card.task,
-                card.summary,
-                f"{size / 1e6:.1f} MB" if size else "",
-                card.code_licence,
-                card.weights_licence,
-                ", ".join(origins) or "part of vultus",
-                card.origin,
-            )
-        )
-    return _table(("name", "task", "what", "size", "code", "weights", "taken from", "origin"), rows)
+        size = sum(source.size for source in registry.sources(card))
+        shown = f"{size / 1e6:.1f} MB" if size else "none"
+        rows.append((f"`{card.name}`", card.task, card.summary, shown, card.code_licence, card.weights_licence))
+        origins.append(f"- `{card.name}`: {card.origin}." + (f" Measured: {card.measured}." if card.measured else ""))
+    table = _table(("name", "task", "what it is", "fetched", "licence of the code", "of the weights"), rows)
+    return table + "\n\n" + "\n".join(origins)
 
 
 def hashes() -> str:
-    """The SHA-256 of every file of every model."""
+    """Every file of every model: where it is taken from, and its SHA-256."""
     from vultus import registry
 
     files = {source.member.rpartition("/")[2]: source for card in registry.cards() for source in registry.sources(card)}
-    rows = [(f"`{name}`", f"`{source.sha256}`", f"{source.size:,}") for name, source in sorted(files.items())]
-    return _table(("file", "SHA-256", "bytes"), rows)
+    rows = [
+        (f"`{name}`", f"{source.size:,}", f"{source.distribution} {source.version}", f"`{source.sha256}`")
+        for name, source in sorted(files.items())
+    ]
+    return _table(("file", "bytes", "package", "SHA-256"), rows)
 
 
 def gates() -> str:
@@ -86,7 +79,7 @@ def gates() -> str:
         values = [getattr(gate, field.name) for gate in GATES.values()]
         shown = [f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value:g}" for value in values]
         rows.append((what, bound, *shown, reason))
-    return _table(("measure", "", *GATES, "reason for refusal"), rows)
+    return _table(("measure", "must be", *GATES, "reason for refusal"), rows)
 
 
 def verify_thresholds() -> str:
@@ -147,7 +140,7 @@ def floors() -> str:
             if code is not None:
                 sentence = (ast.get_docstring(ast.parse(code.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
                 rows.append((str(number), f"`{name}`", " ".join(sentence.split())))
-    return _table(("floor", "", "what"), reversed(rows))
+    return _table(("floor", "package", "what it is"), reversed(rows))
 
 
 def command_line() -> str:
@@ -200,7 +193,7 @@ def _parameters(command: Any) -> str:
             names = ", ".join(f"`{name}`" for name in item.opts)
             default = "" if item.required or item.default in (None, False) else f"`{item.default}`"
             rows.append((names, f"{item.help or ''}{' Required.' if item.required else ''}", default))
-    return _table(("", "what it does", "default"), rows)
+    return _table(("option", "what it does", "default"), rows)
 
 
 def _shipped() -> Any:
@@ -215,7 +208,13 @@ def _shipped() -> Any:
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     names = list(head)
     lines = [names, ["---"] * len(names), *(list(row) for row in rows)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """A bar would end the cell, except in code, where a backslash before it would be shown."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if part.startswith("`") else part.replace("|", "\\|") for part in parts)
 
 
 MARKERS: dict[str, Callable[[], str]] = {

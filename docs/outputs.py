@@ -27,10 +27,13 @@ __all__ = ["Step", "differences", "masked", "prepare", "renewed", "steps"]
 
 DOCS = Path(__file__).parent
 WIDTH = 92  # columns of the tables
+PLACE = "~/faces"  # stands for the folder in which they were run
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HIDDEN = re.compile(r"^<!-- run: (.*) -->$", re.MULTILINE)
 _TITLED = re.compile(r'^```python title="(.+?)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-_VARIABLE = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}\b|\d{4}-\d\d-\d\dT[\d:]+Z|-?\d(?:[\d.,e-]*\d)?")
+_VARIABLE = re.compile(
+    r"\b(?:bf16|fp32)\b|\b[0-9a-f]{32}\b|\b[0-9a-f]{8}\b|\d{4}-\d\d-\d\dT[\d:]+Z|-?\d(?:[\d.,e-]*\d)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def run(page: str, folder: Path) -> list[str]:
         check=False,
         timeout=600,
     )
-    printed = done.stdout.split(mark)[:-1]
+    printed = done.stdout.replace(str(folder.resolve()), PLACE).replace(str(folder), PLACE).split(mark)[:-1]
     return ["\n".join(line.rstrip() for line in text.splitlines()) + ("\n" if text else "") for text in printed]
 
 
