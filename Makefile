@@ -19,7 +19,7 @@ $(VENV)/core.stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/all.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[onnxruntime,heif]' --group dev --group docs
+	$(BIN)/python -m pip install --quiet --editable '.[onnxruntime,heif,plots,server]' --group dev --group docs
 	@touch $@ $(VENV)/core.stamp
 
 # --- what people and CI call ---
@@ -27,7 +27,16 @@ $(VENV)/all.stamp: pyproject.toml | $(BIN)/python
 demo: $(VENV)/core.stamp
 	$(BIN)/vultus demo --output demo-output
 
-test: $(VENV)/all.stamp
+# The page and the reports are tested in a real Chromium: one on PATH, or Debian's where root can
+# install it; elsewhere those tests are skipped, and say so.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+	  echo "NO CHROMIUM: the browser tests will be skipped" >&2
+
+test: $(VENV)/all.stamp chromium
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

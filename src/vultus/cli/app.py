@@ -29,7 +29,19 @@ app = typer.Typer(
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
-COMMANDS = ("detect", "verify", "enroll", "identify", "cluster", "gallery", "models", "calibrate", "evaluate", "demo")
+COMMANDS = (
+    "detect",
+    "verify",
+    "enroll",
+    "identify",
+    "cluster",
+    "gallery",
+    "models",
+    "calibrate",
+    "thresholds",
+    "evaluate",
+    "demo",
+)
 
 
 def _version(asked: bool) -> None:
@@ -65,7 +77,8 @@ def run(arguments: list[str]) -> int:
     try:
         status = app(arguments, standalone_mode=False)
     except TyperException as error:
-        return _complain(error.format_message(), 2)
+        message = error.format_message()  # empty when the help was shown instead
+        return _complain(message, 2) if message else 2
     except (InputError, VultusError) as error:
         return _complain(str(error), 2)
     except (KeyboardInterrupt, typer.Abort):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, no, point_line, print_json, progress, table, warn
+from vultus.cli.output import console, counted, no, point_line, print_json, progress, table, warn
 
 __all__ = ["add_to"]
 
@@ -105,11 +105,14 @@ def _tell(rows: list[tuple[int | None, str, int]], groups: list[int], unusable: 
     if listed:
         table(None, ("cluster#", "faces#", "pictures (face)"), listed)
     alone = sum(own is None for own, _, _ in rows)
-    console().print(f"{len(rows)} faces: {len(groups)} clusters, {alone} alone, {unusable} not usable", soft_wrap=True)
+    console().print(
+        f"{counted(len(rows), 'face')}: {counted(len(groups), 'cluster')}, {alone} alone, {unusable} not usable",
+        soft_wrap=True,
+    )
 
 
 def _sheets(folder: Path, faces: list, labels: list[int], groups: list[int]) -> None:  # type: ignore[type-arg]
-    from vultus.cli.output import error_console
+    from vultus.cli.output import counted, error_console
     from vultus.draw import sheet
     from vultus.images import write
 
@@ -117,4 +120,4 @@ def _sheets(folder: Path, faces: list, labels: list[int], groups: list[int]) -> 
         members = [face for face, label in zip(faces, labels, strict=True) if label == number - 1]
         crops = [reading.aligned for _, _, reading in members]
         write(folder / f"cluster{number}.jpg", sheet(crops, [Path(name).stem for name, _, _ in members]))
-    error_console().print(f"wrote {len(groups)} contact sheets to {folder}", soft_wrap=True)
+    error_console().print(f"wrote {counted(len(groups), 'contact sheet')} to {folder}", soft_wrap=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from vultus.bulk import Seen
-from vultus.cli.output import error_console
+from vultus.cli.output import counted, error_console
 from vultus.draw import Mark, annotate
 from vultus.gallery import Identification
 from vultus.images import write
@@ -66,7 +66,7 @@ class Drawings:
         """Say where the files are."""
         places = [str(folder) for folder in (self.pictures, self.crops) if folder is not None]
         if self.written and places:
-            error_console().print(f"wrote {self.written} files to {' and '.join(places)}", soft_wrap=True)
+            error_console().print(f"wrote {counted(self.written, 'file')} to {' and '.join(places)}", soft_wrap=True)
 
     def _write(self, seen: Seen, marks: Sequence[Mark], name: str | None = None) -> None:
         if seen.picture is None or (self.pictures is None and self.crops is None):

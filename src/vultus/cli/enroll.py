@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, no, print_json, progress, table, warn
+from vultus.cli.output import console, counted, no, print_json, progress, table, warn
 from vultus.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ def enroll(
         raise InputError(f"expected --keep aligned or none, got {keep!r}")
     if name is None and len(sources) != 1:
         raise InputError("expected one folder, or pictures of one person with --name")
+    if name is not None and any(Path(source).is_dir() and _holds_people(Path(source)) for source in sources):
+        raise InputError(
+            "expected pictures of one person with --name, got a folder with sub-folders; leave --name out, or name the "
+            "person's own folder"
+        )
     if name is None:
         wanted, loose = plan(Path(sources[0]))
         total = len(wanted) + len(loose)
@@ -93,6 +98,11 @@ def enroll(
         if crops is not None:
             _write_crops(known, tally.templates, crops)
     no(not tally.templates and not tally.unchanged)
+
+
+def _holds_people(folder: Path) -> bool:
+    """Whether a folder has sub-folders, as a folder of several people has."""
+    return any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir())
 
 
 class _Tally:
@@ -132,8 +142,8 @@ def _tell(tally: _Tally, gallery: Path, people: int) -> None:
             "not enrolled", ("picture", "why"), ((str(item["source"]), str(item["reason"])) for item in tally.refused)
         )
     console().print(
-        f"[bold]{len(tally.templates)}[/] faces enrolled, {len(tally.unchanged)} unchanged, "
-        f"{len(tally.refused)} refused; {gallery} now knows [bold]{people}[/] people",
+        f"{counted(len(tally.templates), 'face')} enrolled, {len(tally.unchanged)} unchanged, "
+        f"{len(tally.refused)} refused; {gallery} now knows {counted(people, 'person', 'people')}",
         soft_wrap=True,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, error_console, no, plain, point_line, print_json, progress, table
+from vultus.cli.output import console, counted, error_console, no, plain, point_line, print_json, progress, table
 from vultus.errors import InputError
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def _done(person: Any, verb: str, json: bool) -> None:
     if json:
         print_json(person)
     else:
-        console().print(f"{verb}: {person.name}, {person.templates} faces", soft_wrap=True)
+        console().print(f"{verb}: {person.name}, {counted(person.templates, 'face')}", soft_wrap=True)
 
 
 def _counts(done: Any, json: bool) -> None:

@@ -18,7 +18,18 @@ from rich.table import Table
 
 from vultus.types import Box, OperatingPoint, Quality, Rate, Refusal
 
-__all__ = ["console", "error_console", "no", "plain", "point_line", "print_json", "progress", "table", "warn"]
+__all__ = [
+    "console",
+    "counted",
+    "error_console",
+    "no",
+    "plain",
+    "point_line",
+    "print_json",
+    "progress",
+    "table",
+    "warn",
+]
 
 
 def console() -> Console:
@@ -79,6 +90,15 @@ def point_line(point: OperatingPoint) -> str:
     against = f" against {point.people} people" if point.task != "verify" else ""
     extrapolated = ", extrapolated beyond what the data can show" if point.extrapolated else ""
     return f"threshold {point.threshold:.3f}: {point.metric} {point.target:g}{against} ({point.data}{extrapolated})"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "face"), counted(2, "face"), counted(0, "person", "people")
+    ('1 face', '2 faces', '0 people')
+    """
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def warn(text: str) -> None:

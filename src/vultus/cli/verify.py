@@ -87,7 +87,7 @@ def verify(
         word, sign, colour = ("SAME", ">=", "green") if answer.match else ("DIFFERENT", "<", "red")
         console().print(
             f"[bold {colour}]{word}[/] {answer.score:.3f} {sign} {answer.operating.threshold:.3f}  "
-            f"({analyzer.contract.model}; a score this high comes from {answer.fmr:.2g} of pairs of different people)",
+            f"({analyzer.contract.model}; at most {answer.fmr:.2g} of pairs of different people score this high)",
             soft_wrap=True,
         )
         console().print(f"[dim]{point_line(answer.operating)}[/]", soft_wrap=True)
