@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from vultus.analyzer import Analyzer
 from vultus.errors import WeightsError
 from vultus.types import Image
+
+
+# A busy machine is slow now and then, which says nothing about the code.
+settings.register_profile("vultus", deadline=None)
+settings.load_profile("vultus")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vultus import registry
 from vultus.errors import OperatingPointError
 from vultus.metrics.intervals import clopper_pearson
+from vultus.metrics.normalised import NormalisedPoint
 from vultus.operating import FOLDER_VARIABLE, Check, Growth, Knot, OperatingTable, Pooling, table_for
 from vultus.types import EmbeddingContract
 
@@ -304,3 +305,75 @@ def test_the_shipped_promises_were_kept_on_the_other_half(monkeypatch: pytest.Mo
     off = [abs(math.log(check.observed.value / check.target)) for check in checks]
     assert np.median(off) < math.log(1.25)
     assert max(off) < math.log(2)
+
+
+NORMALISED = tuple(
+    NormalisedPoint(method, people, templates, target, threshold, clopper_pearson(30, 3000), 50, 0.05, *cohort)
+    for method, cohort in (("t", (0, 0)), ("s", (200, 100)))
+    for people, templates, target, threshold in ((10, 1, 0.01, 5.0), (100, 1, 0.01, 4.0), (10, 2, 0.01, 5.5))
+)
+
+
+def test_tables_without_normalised_scores(tmp_path: Path) -> None:
+    """Those that were made before there were any: empty, with advice when asked."""
+    TABLE.save(tmp_path / "t.json")
+    raw = json.loads((tmp_path / "t.json").read_text())
+    assert raw.pop("normalised") == []
+    (tmp_path / "old.json").write_text(json.dumps(raw))
+    old = OperatingTable.load(tmp_path / "old.json")
+    assert old == TABLE
+    for ask in (lambda: old.identify_normalised("t", 0.01, [1] * 20), old.cohort_size):
+        with pytest.raises(OperatingPointError, match=r"no thresholds were measured.*search without normalisation"):
+            ask()
+
+
+def test_normalised_scores(tmp_path: Path) -> None:
+    table = made_up(normalised=NORMALISED)
+    table.save(tmp_path / "t.json")
+    assert OperatingTable.load(tmp_path / "t.json") == table
+    point = table.identify_normalised("t", 0.01, [1] * 100)
+    assert (point.threshold, point.fusion, point.people, point.measured) == (
+        4.0,
+        "t-norm of max",
+        100,
+        clopper_pearson(30, 3000),
+    )
+    # Half of them with two templates, at 10 people: along the logarithm of 1.5 out of 1 to 2.
+    mixed = table.identify_normalised("s", 0.01, [1] * 5 + [2] * 5 + [0])
+    assert mixed.threshold == pytest.approx(5.0 + 0.5 * math.log2(1.5))
+    assert (mixed.fusion, mixed.measured, mixed.extrapolated) == ("max of adaptive s-norm", None, False)
+    assert table.identify_normalised("t", 0.01, [3, *[1] * 9]).extrapolated  # nobody had three
+    assert table.cohort_size() == (200, 100)
+    for fpir, gallery in (
+        (0.01, [1] * 9),
+        (0.01, [1] * 101),
+        (0.02, [1] * 20),
+        (0.01, [3] * 10),
+        (0.6, [1]),
+        (0.1, []),
+    ):
+        with pytest.raises(OperatingPointError, match="expected"):
+            table.identify_normalised("t", fpir, gallery)
+
+
+def test_a_damaged_normalised_part_is_refused(tmp_path: Path) -> None:
+    made_up(normalised=NORMALISED).save(tmp_path / "t.json")
+    raw = json.loads((tmp_path / "t.json").read_text())
+    del raw["normalised"][0]["observed"]
+    (tmp_path / "t.json").write_text(json.dumps(raw))
+    with pytest.raises(OperatingPointError, match="is not a table"):
+        OperatingTable.load(tmp_path / "t.json")
+
+
+def test_the_shipped_table_knows_normalised_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    table = table_for(sface())
+    assert table.cohort_size() == (200, 100)
+    assert {point.method for point in table.normalised} == {"t", "s"}
+    assert {point.target for point in table.normalised} == {0.1, 0.03, 0.01}
+    assert max(point.people for point in table.normalised) == 700
+    for point in table.normalised:
+        assert point.observed.k >= 30
+        assert point.observed.low < point.target < point.observed.high
+    assert 3 < table.identify_normalised("t", 0.01, [1] * 300).threshold < 5
+    assert not [point for point in table.normalised if point.galleries != 50]

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InputError, OperatingPointError
 from vultus.metrics.evidence import LikelihoodRatio
+from vultus.metrics.normalised import FUSION, Normalisation, NormalisedPoint, interpolate
 from vultus.types import EmbeddingContract, OperatingPoint, Rate
 from vultus.weights import write_atomically
 
@@ -107,6 +108,7 @@ class OperatingTable:
     pooling: Pooling | None
     checks: tuple[Check, ...] = ()
     likelihood: LikelihoodRatio | None = None  # None: the table was made before there was one
+    normalised: tuple[NormalisedPoint, ...] = ()  # empty: normalised scores were not measured
 
     def __post_init__(self) -> None:
         scores = [knot.score for knot in self.knots]
@@ -170,6 +172,51 @@ class OperatingTable:
         """
         return self._against_gallery("track", _rate(fpir, "FPIR"), templates)
 
+    def identify_normalised(self, method: Normalisation, fpir: float, templates: Templates) -> OperatingPoint:
+        """The threshold of normalised scores for `fpir`: "t", the gallery's own T-norm, or "s", adaptive S-norm.
+
+        It is no cosine. Unlike `identify` there is no formula behind it but only what simulated
+        galleries showed, so it is taken between measured sizes and refused (OperatingPointError)
+        beyond them. templates: as for `identify`; the mean counts. It is marked as extrapolated
+        where somebody has more of them than anybody in those galleries, or where so many were
+        measured in smaller galleries only. Where people have unequally many, the rate under "t"
+        comes out lower than asked for (0.006 for 0.01 with 20 of 5 and 80 of 1).
+        """
+        rate = _rate(fpir, "FPIR")
+        sizes, counts = _sizes(templates)
+        people = int(counts.sum())
+        if not people:
+            raise OperatingPointError("expected at least one person with a template; an empty gallery names nobody")
+        mean = float(sizes @ counts) / people
+        found = interpolate(self.normalised, method, rate, people, mean)
+        most = max(point.templates for point in self.normalised if point.method == method)
+        return OperatingPoint(
+            task="identify",
+            metric="FPIR",
+            target=rate,
+            threshold=found.threshold,
+            contract=self.contract,
+            fusion=FUSION[method],
+            people=people,
+            templates=mean,
+            measured=found.observed if sizes.size == 1 else None,
+            extrapolated=found.extrapolated or bool(sizes[-1] > most),
+            data=self.data,
+            date=self.date,
+        )
+
+    def cohort_size(self) -> tuple[int, int]:
+        """Pictures of the cohort, and how many of them on each side, that thresholds of "s" hold for.
+
+        Refused (OperatingPointError): they were not measured.
+        """
+        for point in self.normalised:
+            if point.method == "s":
+                return point.cohort, point.top
+        raise OperatingPointError(
+            f"no thresholds were measured for {FUSION['s']}; search without normalisation, or calibrate on more people"
+        )
+
     def fmr_at(self, score: float) -> float:
         """The false match rate that a score stands for, between the measured points.
 
@@ -210,6 +257,10 @@ class OperatingTable:
             raw["pooling"] = None if raw["pooling"] is None else Pooling(**raw["pooling"])
             raw["checks"] = tuple(Check(**{**check, "observed": Rate(**check["observed"])}) for check in raw["checks"])
             raw["likelihood"] = LikelihoodRatio.of(raw["likelihood"]) if raw.get("likelihood") else None
+            raw["normalised"] = tuple(
+                NormalisedPoint(**{**point, "observed": Rate(**point["observed"])})
+                for point in raw.get("normalised", ())
+            )
             return cls(**raw)
         except OSError as error:
             raise OperatingPointError(f"could not read the operating points in {path}: {error.strerror}") from error

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InputError, OperatingPointError
 from vultus.geometry import ALIGNED_SIZE, TEMPLATE, align
+from vultus.metrics.evidence import LikelihoodRatio
 from vultus.models.quality import Level, assess, gate
 from vultus.types import Box, EmbeddingContract, Face, Image, OperatingPoint, Reading, Vector, unit
 
@@ -87,15 +88,24 @@ class Analyzer:
         boxes.sort(key=lambda box: (-(box[2] - box[0]) * (box[3] - box[1]), box[0], box[1]))
         return tuple(_face(box) for box in boxes)
 
-    def read(self, image: Image, faces: Sequence[Face]) -> tuple[Reading, ...]:
-        """Quality, crop and embedding of faces of a picture."""
+    def read(self, image: Image, faces: Sequence[Face], *, embed: bool = True) -> tuple[Reading, ...]:
+        """Quality, crop and, unless `embed` is off, embedding of faces of a picture."""
         size_wh = (image.shape[1], image.shape[0])
         crops = [align(image, face.landmarks) for face in faces]
         qualities = [assess(face, crop, size_wh) for face, crop in zip(faces, crops, strict=True)]
+        vectors: Sequence[Vector | None] = list(self.embed(crops)) if embed else [None] * len(crops)
         return tuple(
             Reading(face, quality, vector, crop, gate(quality, self._level))
-            for face, quality, vector, crop in zip(faces, qualities, self.embed(crops), crops, strict=True)
+            for face, quality, vector, crop in zip(faces, qualities, vectors, crops, strict=True)
         )
+
+    def parallel(self) -> Analyzer:
+        """This analyzer: it has nothing to arrange."""
+        return self
+
+    def for_video(self) -> Analyzer:
+        """This analyzer."""
+        return self
 
     def analyze(self, image: Image) -> tuple[Reading, ...]:
         """Every framed square of a picture with its readings."""
@@ -120,9 +130,16 @@ class Thresholds:
     gallery as real ones do: FMR = 1 - (1 - FPIR) ** (1 / templates).
     """
 
+    likelihood: LikelihoodRatio | None = None  # theory tells no likelihoods
+
     def __init__(self, contract: EmbeddingContract) -> None:
         self._contract = contract
         self._impostors = NormalDist(0, contract.dimension**-0.5)
+
+    @property
+    def contract(self) -> str:
+        """Id of the contract that they are for."""
+        return self._contract.id
 
     def verify(self, fmr: float) -> OperatingPoint:
         """The threshold that one stranger in 1 / fmr reaches."""

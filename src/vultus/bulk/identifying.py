@@ -12,6 +12,7 @@ from vultus.gallery import Gallery, Identification
 from vultus.video import Following, Progress, Track, named, tracks
 
 if TYPE_CHECKING:
+    from vultus.gallery.normalising import Cohort, Normalise
     from vultus.models.quality import Level
     from vultus.video import Live, Recording
     from vultus.video import Source as VideoSource
@@ -45,8 +46,10 @@ def identify_pictures(
     faces: str | int = "all",
     gate: Level = "low",
     allow_repeat: bool = False,
+    normalise: Normalise = "none",
+    cohort: Cohort | None = None,
 ) -> Iterator[Found]:
-    """Identify every face of many pictures, in the order of the names."""
+    """Identify every face of many pictures, in the order of the names; options as for `Gallery.identify`."""
     for seen in read_pictures(names, analyzer):
         if seen.picture is None:
             yield Found(seen)
@@ -61,6 +64,8 @@ def identify_pictures(
             faces=faces,
             gate=gate,
             allow_repeat=allow_repeat,
+            normalise=normalise,
+            cohort=cohort,
             sha256=seen.picture.sha256,
             size_wh=seen.size_wh,
         )

@@ -40,6 +40,9 @@ COMMANDS = (
     "calibrate",
     "thresholds",
     "evaluate",
+    "serve",
+    "keys",
+    "audit_log",
     "demo",
 )
 

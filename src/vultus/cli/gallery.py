@@ -9,6 +9,7 @@ import typer
 
 from vultus.cli import options
 from vultus.cli.output import console, counted, error_console, no, plain, point_line, print_json, progress, table
+from vultus.cli.vault import add_to_gallery
 from vultus.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A person's na
 
 def add_to(app: typer.Typer) -> None:
     """Register the command group."""
+    add_to_gallery(gallery_app)
     app.add_typer(gallery_app, name="gallery")
 
 

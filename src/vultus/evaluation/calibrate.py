@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vultus.errors import InputError
 from vultus.evaluation.extraction import Extracted, Failure, Progress, Reader, embed_pictures
 from vultus.evaluation.growth import LEVELS, TEMPLATES, grouped, growth, pooling, searches
+from vultus.evaluation.normalised import measure as measure_normalised
 from vultus.metrics.calibration import fit
 from vultus.metrics.evidence import LikelihoodRatio
 from vultus.metrics.identification import best_scores
@@ -66,7 +67,8 @@ def calibrate(
     The curve rests on all comparisons of different people; its intervals come from
     resampling people. How false positives grow with the gallery is fitted on random
     galleries of the same people (`growth`), and the whole is then made from one half of
-    the people and tried on the other, both ways, for `table.checks`.
+    the people and tried on the other, both ways, for `table.checks`. Thresholds of
+    normalised scores come from further random galleries (`vultus.evaluation.normalised`).
 
     Refused (InputError): shapes that do not fit, fewer than 20 people or 1,000 comparisons
     of different people, more than 8,000 pictures with a face.
@@ -107,6 +109,7 @@ def calibrate(
         pooling=base.pooling,
         checks=_merged(checks),
         likelihood=_likelihood(vectors, whose, data, born, seed),
+        normalised=measure_normalised(grouped(vectors, whose, seed), seed),
     )
 
 

@@ -21,7 +21,17 @@ from vultus.metrics.identification import fuse_max, missed, threshold_at_fpir
 from vultus.metrics.intervals import SubjectBootstrap, clopper_pearson
 from vultus.types import Rate
 
-__all__ = ["METHODS", "CohortResult", "MethodResult", "Trial", "compare", "drawn_trials", "fixed_trials"]
+__all__ = [
+    "METHODS",
+    "CohortResult",
+    "MethodResult",
+    "Trial",
+    "compare",
+    "drawn_trials",
+    "fixed_trials",
+    "paired",
+    "rate_over_trials",
+]
 
 METHODS = ("none", "z-norm", "t-norm", "s-norm", "adaptive s-norm", "gallery t-norm")
 
@@ -168,11 +178,11 @@ def compare(trials: Iterable[Trial], *, fpir: float = 0.01, top: int = 100, seed
     plain = np.concatenate(events["none"])
     for name in METHODS:
         misses = np.concatenate(events[name])
-        gain_low, gain_high = _paired(events[name], events["none"], subjects, seed)
+        gain_low, gain_high = paired(events[name], events["none"], subjects, seed)
         results.append(
             MethodResult(
                 name,
-                _rate(misses, whose, len(subjects), seed),
+                rate_over_trials(misses, whose, len(subjects), seed),
                 float(misses.mean() - plain.mean()),
                 gain_low,
                 gain_high,
@@ -248,7 +258,7 @@ def _faces(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors[np.isfinite(vectors).all(axis=1)]
 
 
-def _rate(misses: NDArray[np.bool_], subjects: NDArray[Any], trials: int, seed: int) -> Rate:
+def rate_over_trials(misses: NDArray[np.bool_], subjects: NDArray[Any], trials: int, seed: int) -> Rate:
     """Rate over all trials, no surer than one of them, whose people the others share."""
     found = SubjectBootstrap(subjects, subjects, seed=seed).rate(misses)
     one = max(misses.size // trials, 1)
@@ -256,7 +266,7 @@ def _rate(misses: NDArray[np.bool_], subjects: NDArray[Any], trials: int, seed: 
     return Rate(found.k, found.n, min(found.low, few.low), max(found.high, few.high))
 
 
-def _paired(
+def paired(
     events: Sequence[NDArray[np.bool_]], plain: Sequence[NDArray[np.bool_]], subjects: Sequence[NDArray[Any]], seed: int
 ) -> tuple[float, float]:
     """95 % interval of the difference of two FNIR on the same searches, people and trials resampled."""

@@ -1,7 +1,10 @@
 """People who are known: enrolling them, finding them again, and letting go of them."""
 
+from vultus.gallery.backup import restore
 from vultus.gallery.gallery import Gallery
+from vultus.gallery.masterkey import MasterKey, find_master_key, new_master_key, read_master_key
 from vultus.gallery.values import (
+    Backup,
     Candidate,
     Check,
     Double,
@@ -15,11 +18,14 @@ from vultus.gallery.values import (
     Person,
     Receipt,
     Refused,
+    Restored,
+    Sealing,
     Stats,
     Template,
 )
 
 __all__ = [
+    "Backup",
     "Candidate",
     "Check",
     "Double",
@@ -29,11 +35,18 @@ __all__ = [
     "Gallery",
     "Identification",
     "Import",
+    "MasterKey",
     "Migration",
     "Note",
     "Person",
     "Receipt",
     "Refused",
+    "Restored",
+    "Sealing",
     "Stats",
     "Template",
+    "find_master_key",
+    "new_master_key",
+    "read_master_key",
+    "restore",
 ]

@@ -7,6 +7,7 @@ every line, every vector, the head of every crop. What passes goes in by one tra
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -24,21 +25,20 @@ from vultus.errors import GalleryError, InputError, NotFoundError, VultusError
 from vultus.gallery import faces
 from vultus.gallery.exporting import FORMAT, FORMAT_VERSION, MEMBERS, npy_header
 from vultus.gallery.names import normal
+from vultus.gallery.passphrase import OpenedFile, is_sealed
 from vultus.types import EmbeddingContract, Vector
 
 __all__ = ["Archive", "FaceLine", "PersonLine", "opened"]
 
 _MANIFEST_BYTES = 1 << 16
 _LINE_BYTES = 1 << 16
-_CROP_BYTES = 1 << 18  # a (112, 112, 3) picture is 37,632 bytes uncompressed
+_CROP_BYTES = 1 << 20  # a crop of the largest side is 786,432 bytes uncompressed
 _MOST = 10**9  # people, faces
 _CHUNK = 4096  # rows
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_PNG = re.compile(
-    rb"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + re.escape(struct.pack(">II", 112, 112)) + rb"\x08\x02", re.DOTALL
-)
+_PNG = re.compile(rb"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR(.{4})(.{4})\x08\x02", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +159,39 @@ class Archive:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """Open an export file and check its members.
+def opened(path: Path, passphrase: str | None = None) -> Iterator[Archive]:
+    """Open an export file and check its members; one under a passphrase is opened in memory.
 
     Refused: no file (NotFoundError), anything that is no export, of a later version, or not
-    as its manifest says (GalleryError).
+    as its manifest says, a wrong or missing passphrase (GalleryError).
     """
     if not path.is_file():
         raise NotFoundError(f"expected an export file, {path} is {'a folder' if path.is_dir() else 'not there'}")
     try:
-        with zipfile.ZipFile(path) as file:
+        with _text(path, passphrase) as text, zipfile.ZipFile(text) as file:
             with _about(str(path)):
-                archive = _checked(file, path.stat().st_size)
+                size = text.seek(0, io.SEEK_END)
+                archive = _checked(file, size)
             yield archive
     except (zipfile.BadZipFile, NotImplementedError, EOFError, struct.error) as error:
         raise GalleryError(f"expected a vultus export, {path} is damaged or something else ({error})") from error
     except OSError as error:
         raise GalleryError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
+@contextmanager
+def _text(path: Path, passphrase: str | None) -> Iterator[IO[bytes]]:
+    """The ZIP file itself, wherever it lies."""
+    with path.open("rb") as file:
+        if not is_sealed(path):
+            yield file
+            return
+        if passphrase is None:
+            raise GalleryError(f"{path} is under a passphrase; name it to open the file")
+        with _about(str(path)):
+            opened = OpenedFile(file, passphrase)
+        with io.BufferedReader(opened, 1 << 16) as buffered:
+            yield buffered
 
 
 def _checked(file: zipfile.ZipFile, size: int) -> Archive:
@@ -268,8 +284,10 @@ def _crop(pictures: Any, place: list[int], offset: int) -> bytes:
     if start != offset or type(size) is not int or not 0 < size <= _CROP_BYTES:
         raise GalleryError(f"crop at {start!r} of {size!r} bytes, expected it at {offset}")
     data: bytes = pictures.read(size)
-    if len(data) != size or not _PNG.match(data):
-        raise GalleryError("a crop that is no PNG picture of 112 x 112 RGB pixels")
+    header = _PNG.match(data)
+    sides = () if header is None else struct.unpack(">II", header[1] + header[2])
+    if len(data) != size or not sides or not faces.is_crop((sides[1], sides[0], 3)):
+        raise GalleryError("a crop that is no square PNG picture of RGB pixels, of a recogniser's size")
     return data
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 
 import numpy as np
 
 from vultus.errors import GalleryError
-from vultus.gallery import erasure, faces, people
+from vultus.gallery import erasure, faces, people, seal_check, stored
 from vultus.gallery.enrolment import Rules
 from vultus.gallery.live import Live, Marks
+from vultus.gallery.records import Records
 from vultus.gallery.values import Check, Double, Finding
 
 __all__ = ["check", "doubles"]
@@ -21,9 +21,11 @@ _PAIRWISE = 50_000  # templates up to which all pairs are compared; 1.25 G produ
 _MOST_DOUBLES = 50
 
 
-def check(connection: sqlite3.Connection, live: Live, rules: Rules | None) -> Check:
+def check(connection: Records, live: Live, rules: Rules | None) -> Check:
     """Look at everything, inside one read transaction."""
     findings = [*_database(connection), *_bounded(_vectors(connection))]
+    if connection.seal is not None:
+        findings += _bounded(seal_check.findings(connection, connection.seal))
     found: tuple[Double, ...] = ()
     try:
         live.refresh(connection)
@@ -42,9 +44,7 @@ def check(connection: sqlite3.Connection, live: Live, rules: Rules | None) -> Ch
     return Check(revision, persons, templates, crops, tuple(findings), found)
 
 
-def doubles(
-    connection: sqlite3.Connection, live: Live, rules: Rules | None
-) -> tuple[tuple[Double, ...], list[Finding]]:
+def doubles(connection: Records, live: Live, rules: Rules | None) -> tuple[tuple[Double, ...], list[Finding]]:
     """Pairs of people whose templates look like one person's, most alike first, at most 50."""
     if live.empty:
         return (), []
@@ -69,7 +69,7 @@ def doubles(
     return tuple(Double(names[one][0], names[other][0], score, threshold) for (one, other), score in ranked), []
 
 
-def _database(connection: sqlite3.Connection) -> list[Finding]:
+def _database(connection: Records) -> list[Finding]:
     findings = [
         Finding("database_damaged", str(line))
         for (line,) in connection.execute(f"PRAGMA integrity_check({_MANY})")
@@ -80,7 +80,7 @@ def _database(connection: sqlite3.Connection) -> list[Finding]:
     return findings
 
 
-def _vectors(connection: sqlite3.Connection) -> Iterator[Finding]:
+def _vectors(connection: Records) -> Iterator[Finding]:
     """Every stored embedding: its size, its length, and that each face has one in the set in use."""
     dimensions = {}
     for row, key, body, dimension in connection.execute("SELECT id, key, body, dimension FROM contract"):
@@ -94,35 +94,47 @@ def _vectors(connection: sqlite3.Connection) -> Iterator[Finding]:
     )
     for (uuid,) in missing:
         yield Finding("vector_missing", f"face {uuid} has no embedding of the model in use")
-    rows = connection.execute("SELECT uuid, contract, vector FROM template JOIN face ON face.id = template.face")
-    while part := rows.fetchmany(_CHUNK):
-        for uuid, contract, blob in part:
-            if len(blob) != 4 * dimensions[contract]:
-                yield Finding("vector_damaged", f"face {uuid}: {len(blob)} bytes, expected {4 * dimensions[contract]}")
-                continue
-            vector = np.frombuffer(blob, dtype="<f4")
-            with np.errstate(over="ignore", invalid="ignore"):
-                length = float(np.sqrt(vector @ vector))
-            if not abs(length - 1) <= 1e-3:
-                yield Finding("vector_damaged", f"face {uuid}: length {length:.4g}, expected 1")
+    for row, dimension in dimensions.items():
+        broken: list[Finding] = []
+        for part in stored.vectors(connection, row, damaged=_collect("vector_damaged", broken)):
+            for face, _, blob in part:
+                if wrong := _wrong(blob, dimension):
+                    yield Finding("vector_damaged", f"face {_uuid(connection, face)}: {wrong}")
+        yield from broken
 
 
-def _index(connection: sqlite3.Connection, live: Live) -> list[Finding]:
+def _wrong(blob: bytes, dimension: int) -> str | None:
+    """What is wrong with a stored vector."""
+    if len(blob) != 4 * dimension:
+        return f"{len(blob)} bytes, expected {4 * dimension}"
+    vector = np.frombuffer(blob, dtype="<f4")
+    with np.errstate(over="ignore", invalid="ignore"):
+        length = float(np.sqrt(vector @ vector))
+    return None if abs(length - 1) <= 1e-3 else f"length {length:.4g}, expected 1"
+
+
+def _collect(code: str, into: list[Finding]) -> stored.Damaged:
+    return lambda uuid, wrong: into.append(Finding(code, f"face {uuid}: {wrong}"))
+
+
+def _uuid(connection: Records, face: int) -> str:
+    return str(connection.execute("SELECT uuid FROM face WHERE id = ?", (face,)).fetchone()[0])
+
+
+def _index(connection: Records, live: Live) -> list[Finding]:
     """What is searched against what is stored: the same faces, people and numbers."""
     if live.empty:
-        (stored,) = connection.execute(
+        (count,) = connection.execute(
             "SELECT count(*) FROM template WHERE contract = (SELECT contract FROM gallery)"
         ).fetchone()
-        return [Finding("index_differs", f"{stored} templates are stored, none is searched")] if stored else []
+        return [Finding("index_differs", f"{count} templates are stored, none is searched")] if count else []
     held = Marks.of(live.index)
     differing = seen = 0
-    rows = connection.execute(
-        """SELECT face, person, vector FROM template JOIN face ON face.id = template.face
-           WHERE contract = (SELECT contract FROM gallery)"""
-    )
-    while part := rows.fetchmany(_CHUNK):
+    (contract,) = connection.execute("SELECT contract FROM gallery").fetchone()
+    for part in stored.vectors(connection, contract, damaged=lambda uuid, wrong: None):
         seen += len(part)
-        differing += held.differing(*zip(*part, strict=True))
+        if part:
+            differing += held.differing(*zip(*part, strict=True))
     differing += max(len(live.index) - seen, 0)
     if not differing:
         return []
@@ -133,19 +145,19 @@ def _index(connection: sqlite3.Connection, live: Live) -> list[Finding]:
     ]
 
 
-def _crops(connection: sqlite3.Connection) -> tuple[int, list[Finding]]:
+def _crops(connection: Records) -> tuple[int, list[Finding]]:
     """Decode every crop; how many there are, and those that are damaged."""
-    count = 0
-    findings = []
-    rows = connection.execute("SELECT uuid, png FROM crop JOIN face ON face.id = crop.face")
-    for uuid, png in rows:
-        count += 1
-        try:
-            shape = faces.from_png(png).shape
-        except GalleryError:
-            shape = None
-        if shape != (112, 112, 3):
-            findings.append(Finding("crop_damaged", f"face {uuid}: {'not a picture' if shape is None else shape}"))
+    (count,) = connection.execute("SELECT count(*) FROM crop").fetchone()
+    findings: list[Finding] = []
+    for part in stored.crops(connection, "ORDER BY crop.face", damaged=_collect("crop_damaged", findings)):
+        for face, _, png in part:
+            try:
+                shape = faces.from_png(png).shape
+            except GalleryError:
+                shape = None
+            if shape is None or not faces.is_crop(shape):
+                reason = "not a picture" if shape is None else shape
+                findings.append(Finding("crop_damaged", f"face {_uuid(connection, face)}: {reason}"))
     return count, _bounded(iter(findings))
 
 

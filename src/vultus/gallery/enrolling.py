@@ -106,13 +106,12 @@ class Enrolling(Session):
     def known_source(self, sha256: str, name: str | None = None) -> bool:
         """A picture of these bytes is enrolled, for anybody or for that person."""
         with self._store.read() as connection:
+            picture = connection.picture_tag(feedback.digest(sha256))
             if name is None:
-                found = connection.execute("SELECT 1 FROM face WHERE sha256 = ?", (feedback.digest(sha256),))
+                found = connection.execute("SELECT 1 FROM face WHERE sha256 = ?", (picture,))
             else:
                 row = people.find(connection, name)
-                found = connection.execute(
-                    "SELECT 1 FROM face WHERE sha256 = ? AND person = ?", (feedback.digest(sha256), row)
-                )
+                found = connection.execute("SELECT 1 FROM face WHERE sha256 = ? AND person = ?", (picture, row))
             return found.fetchone() is not None
 
     def _enroll_source(

@@ -8,7 +8,6 @@ would refuse half of all newcomers to a gallery of a thousand people, by chance.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from vultus.gallery.faces import Offer
 from vultus.gallery.live import Live
 from vultus.gallery.names import normal
 from vultus.gallery.protocols import Choose, OperatingTable
+from vultus.gallery.records import Records
 from vultus.gallery.values import Enrolment, Note, Refused
 from vultus.types import EmbeddingContract, Reading, Vector, unit
 
@@ -96,7 +96,7 @@ def offers(
 
 
 def admit(
-    connection: sqlite3.Connection,
+    connection: Records,
     live: Live,
     name: str,
     offered: Sequence[Offer],
@@ -158,7 +158,7 @@ def admit(
     return result, added
 
 
-def doubts(connection: sqlite3.Connection, person: int, added: Sequence[int], rules: Rules) -> list[Note]:
+def doubts(connection: Records, person: int, added: Sequence[int], rules: Rules) -> list[Note]:
     """Which of the added faces are like none of the person's others: they show different people."""
     rows, own = faces.vectors(connection, person)
     if len(own) < 2 or rules.table is None:
@@ -179,15 +179,16 @@ def doubts(connection: sqlite3.Connection, person: int, added: Sequence[int], ru
     return notes
 
 
-def _known(connection: sqlite3.Connection, person: int, offer: Offer, own: Vector) -> bool:
+def _known(connection: Records, person: int, offer: Offer, own: Vector) -> bool:
     """The same face of the same picture is there, or, for a bare vector, the very same vector."""
     if offer.sha256 is None:
         return bool((np.abs(own - offer.vector) < _ROUNDING).all(axis=1).any())
     question = "SELECT 1 FROM face WHERE sha256 = ? AND person = ? AND ordinal = ?"
-    return connection.execute(question, (offer.sha256, person, offer.ordinal)).fetchone() is not None
+    picture = connection.picture_tag(offer.sha256)
+    return connection.execute(question, (picture, person, offer.ordinal)).fetchone() is not None
 
 
-def _rival(connection: sqlite3.Connection, live: Live, offer: Offer, person: int | None) -> tuple[str, float] | None:
+def _rival(connection: Records, live: Live, offer: Offer, person: int | None) -> tuple[str, float] | None:
     """The most alike other person and the score; whom the face is said not to be is passed over."""
     barred = set() if offer.ordinal is None else feedback.rejections(connection, offer.sha256, offer.ordinal)
     for other, score in live.nearest(offer.vector[None], 2 + len(barred))[0]:

@@ -4,40 +4,35 @@ SQLite zeroes what it deletes (`secure_delete`), but the old pages stay in the w
 log until a checkpoint that no reader blocks, and the snapshot is another copy. So: delete,
 empty the log, write the snapshot anew, then look for the person's bytes in every file. Only
 when some are found is the database rewritten (VACUUM) and looked through again.
+
+In a sealed gallery the person's data key is destroyed as well, so that their values in older
+backups, which do not hold the key file, are noise. Other readers are given the time to finish
+first, and when one holds on for longer, the key goes all the same. Looked for are then the values
+in the clear, the values as they lay sealed, what they were looked up by, and the key.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vultus.errors import GalleryBusyError
-from vultus.gallery import people, scan
+from vultus.gallery import copies, people, scan, traces
 from vultus.gallery.live import Live
-from vultus.gallery.quantise import codes_of
+from vultus.gallery.records import Records
 from vultus.gallery.schema import now
+from vultus.gallery.sealing import Seal
 from vultus.gallery.store import Store
+from vultus.gallery.traces import Remains
 from vultus.gallery.values import Receipt
 
-__all__ = ["Remains", "delete", "pending", "settle"]
+__all__ = ["Remains", "delete", "files_of", "pending", "settle", "sweep_keys"]
 
-_SHORTEST = 8  # bytes of a name or path; a shorter one occurs by chance in any large file
 _PAUSE = 0.05  # seconds between two tries to empty the log
-_CHUNK = 20_000  # rows
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Remains:
-    """What must no longer be found of somebody; kept in memory only."""
-
-    name: bytes
-    patterns: frozenset[bytes]
+_STATE = ".vultus/"  # where a server that serves this one gallery keeps its keys and journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +45,25 @@ class _Look:
     name_scanned: bool
 
 
-def delete(connection: sqlite3.Connection, name: str) -> tuple[str, Remains]:
+def delete(connection: Records, name: str) -> tuple[str, Remains]:
     """Delete a person inside a write transaction; their id, and what to look for.
 
     The same commit notes that the traces are still to go: a process that dies now leaves a
     pending erasure, not a forgotten one.
     """
     row = people.resolve(connection, name)
-    uuid, name = connection.execute("SELECT uuid, name FROM person WHERE id = ?", (row,)).fetchone()
-    found = connection.execute("SELECT uuid, source FROM face WHERE person = ?", (row,)).fetchall()
-    aliases = connection.execute("SELECT name FROM alias WHERE person = ?", (row,)).fetchall()
-    texts = {
-        text.encode() for text in (name, *(alias for (alias,) in aliases), *(source for _, source in found if source))
-    }
-    # Id and name stand side by side in a row: so even a short name can be looked for there.
-    patterns = {face.encode() for face, _ in found} | {(uuid + name).encode()}
-    patterns |= {text for text in texts if len(text) >= _SHORTEST}
-    for (blob,) in connection.execute(
-        "SELECT vector FROM template JOIN face ON face.id = template.face WHERE person = ?", (row,)
-    ):
-        patterns.update(_forms(np.frombuffer(blob, dtype="<f4")))
-    crops = 0
-    for (png,) in connection.execute("SELECT png FROM crop JOIN face ON face.id = crop.face WHERE person = ?", (row,)):
-        patterns.update(scan.pieces(png, skip=64))  # the header is that of every crop
-        crops += 1
+    who, remains, templates, crops = traces.remains_of(connection, row)
     (revision,) = connection.execute("SELECT revision FROM gallery").fetchone()
     people.remove(connection, row)
     connection.execute(
-        "INSERT INTO erasure (person, revision_before, revision_after, templates, crops) VALUES (?, ?, ?, ?, ?)",
-        (uuid, revision, revision + 1, len(found), crops),
+        """INSERT INTO erasure (person, revision_before, revision_after, templates, crops, key)
+           VALUES (?, ?, ?, ?, ?, ?)""",
+        (who.person, revision, revision + 1, templates, crops, who.key),
     )
-    return uuid, Remains(name.encode(), frozenset(patterns))
+    return who.person, remains
 
 
-def pending(connection: sqlite3.Connection) -> list[str]:
+def pending(connection: Records) -> list[str]:
     """Ids of the people whose traces are still to go."""
     return [person for (person,) in connection.execute("SELECT person FROM erasure ORDER BY revision_after, person")]
 
@@ -94,7 +74,9 @@ def settle(store: Store, live: Live, person: str, remains: Remains | None) -> Re
     remains: None when another process deleted the person and took the patterns with it;
     then the database is rewritten whatever the scan would say, and the receipt says so.
     """
-    if not _emptied(store, live):
+    emptied = _emptied(store, live)
+    _destroy_key(store, person)
+    if not emptied:
         return _receipt(store, person, "pending")
     looked = None if remains is None else _look(store, remains)
     vacuumed = looked is None or bool(looked.left)
@@ -113,6 +95,43 @@ def settle(store: Store, live: Live, person: str, remains: Remains | None) -> Re
         with store.write(counted=False) as connection:
             connection.execute("DELETE FROM erasure WHERE person = ?", (person,))
     return receipt
+
+
+def sweep_keys(store: Store) -> int:
+    """Destroy the data keys that are nobody's: of people who were removed or merged; how many.
+
+    A reader of an older state may still need them, so they are listed first, under the write
+    lock; then the log is emptied, which fails while there is such a reader; and then those that
+    are still nobody's go, under the lock again, since a key made ahead may have found its person.
+    """
+    seal = store.seal
+    if seal is None or store.read_only:
+        return 0
+    with store.write(counted=False) as connection:
+        seal.drop_ahead()
+        (used,) = connection.execute("SELECT count(*) FROM person").fetchone()
+        if len(seal.keys) <= used + 1 + len(seal.keys.snapshots()):
+            return 0
+        spare = _nobodys(connection, seal)
+    if not spare or not store.checkpoint(wait=False):
+        return 0
+    with store.write(counted=False) as connection:
+        return seal.destroy(spare & _nobodys(connection, seal))
+
+
+def _nobodys(connection: Records, seal: Seal) -> set[str]:
+    """Ids of the data keys that no person has; snapshots' keys have a dash in their ids."""
+    held = {key for (key,) in connection.execute("SELECT key FROM person")}
+    return {key for key in seal.keys.ids() if key not in held and key != "gallery" and "-" not in key}
+
+
+def _destroy_key(store: Store, person: str) -> None:
+    if store.seal is None:
+        return
+    with store.read() as connection:
+        (key,) = connection.execute("SELECT key FROM erasure WHERE person = ?", (person,)).fetchone()
+    if key is not None:
+        store.seal.destroy([key])
 
 
 def _emptied(store: Store, live: Live) -> bool:
@@ -134,51 +153,29 @@ def _emptied(store: Store, live: Live) -> bool:
 
 
 def _look(store: Store, remains: Remains) -> _Look:
-    """Search every file of the folder for what remains."""
+    """Search every file of the folder, and the key file wherever it lies, for what remains."""
     needles = scan.Needles(remains.patterns)
     hits: dict[str, set[bytes]] = {}
     size = 0
-    for path in scan.files(store.folder):
-        hits[str(path.relative_to(store.folder))], read = needles.find(path)
+    for name, path in files_of(store):
+        hits[name], read = needles.find(path)
+        if name.startswith(_STATE):
+            hits[name] -= remains.ids  # a server's journal keeps what was done to whom, by ids
         size += read
-    shared = _in_other_rows(store, set().union(*hits.values()))
+    shared = traces.in_other_rows(store, set().union(*hits.values()))
     left = {file: len(found - shared) for file, found in hits.items() if found - shared}
     return _Look(tuple(hits), size, left, remains.name in remains.patterns - shared)
 
 
-def _in_other_rows(store: Store, found: set[bytes]) -> set[bytes]:
-    """Those of the patterns that rows of other people hold: finding them proves nothing.
-
-    The same picture enrolled for two people, a name that is part of another name or path.
-    """
-    needles = scan.Needles(found)
-    held: set[bytes] = set()
-    if not found:
-        return held
-    with store.read() as connection:
-        texts = connection.execute(
-            "SELECT name FROM person UNION ALL SELECT name FROM alias UNION ALL SELECT source FROM face"
-        )
-        while part := texts.fetchmany(_CHUNK):
-            held |= needles.within("\n".join(text for (text,) in part if text).encode())
-        if found <= held:
-            return held
-        vectors = connection.execute("SELECT vector FROM template")
-        while part := vectors.fetchmany(_CHUNK):
-            held |= needles.within(b"".join(blob for (blob,) in part))
-            held |= needles.within(
-                b"".join(codes_of(np.frombuffer(blob, "<f4")[None]).codes.tobytes() for (blob,) in part)
-            )
-        crops = connection.execute("SELECT png FROM crop")
-        while part := crops.fetchmany(100):
-            held |= needles.within(b"".join(png for (png,) in part))
-    return held
-
-
-def _forms(vector: NDArray[np.float32]) -> Iterable[bytes]:
-    """Byte patterns of a vector in each form that is ever written: float32, and codes of one byte."""
-    codes = codes_of(vector[None]).codes.tobytes()
-    return [*scan.pieces(vector.tobytes(), every=128), *scan.pieces(codes, every=64)]
+def files_of(store: Store) -> Iterator[tuple[str, Path]]:
+    """What the gallery wrote: every file of its folder, and the key file with its journal, by name."""
+    listed = scan.files(store.folder)
+    for path in listed:
+        yield str(path.relative_to(store.folder)), path
+    if store.key_file is not None:
+        for path in (store.key_file, store.key_file.with_name(store.key_file.name + "-journal")):
+            if path.is_file() and path.resolve() not in {known.resolve() for known in listed}:
+                yield str(path), path
 
 
 def _receipt(
@@ -190,9 +187,11 @@ def _receipt(
     vacuumed: bool = False,
 ) -> Receipt:
     with store.read() as connection:
-        before, after, templates, crops = connection.execute(
-            "SELECT revision_before, revision_after, templates, crops FROM erasure WHERE person = ?", (person,)
+        before, after, templates, crops, key = connection.execute(
+            "SELECT revision_before, revision_after, templates, crops, key FROM erasure WHERE person = ?", (person,)
         ).fetchone()
+        older = [copy for copy in copies.listed(connection) if copy.revision <= before]
+    destroyed = None if key is None or store.seal is None else not store.seal.keys.get([key])
     return Receipt(
         status=status,
         person=person,
@@ -208,4 +207,6 @@ def _receipt(
         scanned=looked is not None,
         vacuumed=vacuumed,
         at=now(),
+        key_destroyed=destroyed,
+        not_covered=tuple(copy.place for copy in older if copy.open or not destroyed),
     )

@@ -6,7 +6,6 @@ Every function runs inside a transaction of the caller and takes its connection.
 from __future__ import annotations
 
 import json
-import sqlite3
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,17 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import GalleryError, InvalidVectorError, NotFoundError
+from vultus.gallery import people
+from vultus.gallery.records import Owner, Records, owner
 from vultus.gallery.schema import now
 from vultus.gallery.values import Template
 from vultus.types import Box, EmbeddingContract, Image, Reading, Vector
 
+SMALLEST_CROP, LARGEST_CROP = 64, 512  # pixels a side
+
 __all__ = [
+    "Details",
     "Offer",
     "adopt",
     "contract_in_use",
     "crop",
+    "details_of",
     "from_png",
     "insert",
+    "is_crop",
     "read_contract",
     "templates",
     "to_png",
@@ -54,8 +60,28 @@ class Offer:
         return cls(vector, source, sha256, ordinal, _to_json(reading), png)
 
 
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is known of a face besides its embedding, sealed as one in a sealed gallery."""
+
+    sha256: bytes | None = None  # of the picture
+    source: str | None = None
+    reading: str | None = None  # JSON
+
+    def to_json(self) -> bytes:
+        """As it is sealed."""
+        sha256 = None if self.sha256 is None else self.sha256.hex()
+        return json.dumps([sha256, self.source, self.reading], ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Details:
+        """What `to_json` wrote."""
+        sha256, source, reading = json.loads(data)
+        return cls(None if sha256 is None else bytes.fromhex(sha256), source, reading)
+
+
 def insert(
-    connection: sqlite3.Connection,
+    connection: Records,
     person: int,
     offer: Offer,
     contract: int,
@@ -67,69 +93,101 @@ def insert(
     """Store a face of a person with its vector and crop; the row of the face."""
     # A path that is no UTF-8 has surrogates in it, which no database takes.
     source = None if offer.source is None else offer.source.encode("utf-8", "backslashreplace").decode()
+    details = Details(offer.sha256, source, offer.reading)
+    face_id = uuid or uuid4().hex
+    who = owner(connection, person)
+    sealed = connection.beside(who, details.to_json(), "face", who.person, face_id)
+    shown = details if sealed is None else Details()
     done = connection.execute(
-        "INSERT INTO face (uuid, person, sha256, ordinal, source, reading, forced, created) VALUES (?,?,?,?,?,?,?,?)",
+        """INSERT INTO face (uuid, person, sha256, ordinal, source, reading, forced, created, sealed)
+           VALUES (?,?,?,?,?,?,?,?,?)""",
         (
-            uuid or uuid4().hex,
+            face_id,
             person,
-            offer.sha256,
+            connection.picture_tag(offer.sha256),
             offer.ordinal,
-            source,
-            offer.reading,
+            shown.source,
+            shown.reading,
             int(forced),
             created or now(),
+            sealed,
         ),
     )
     face = int(done.lastrowid or 0)
-    connection.execute(
-        "INSERT INTO template (face, contract, vector) VALUES (?, ?, ?)", (face, contract, to_blob(offer.vector))
-    )
+    (key,) = connection.execute("SELECT key FROM contract WHERE id = ?", (contract,)).fetchone()
+    vector = connection.closed(who, to_blob(offer.vector), "vector", who.person, face_id, key)
+    connection.execute("INSERT INTO template (face, contract, vector) VALUES (?, ?, ?)", (face, contract, vector))
     if offer.png is not None:
-        connection.execute("INSERT INTO crop (face, png) VALUES (?, ?)", (face, offer.png))
+        png = connection.closed(who, offer.png, "crop", who.person, face_id)
+        connection.execute("INSERT INTO crop (face, png) VALUES (?, ?)", (face, png))
     return face
 
 
-_TEMPLATE = """SELECT face.uuid, person.name, source, sha256, ordinal, reading, face.created,
-    crop.face IS NOT NULL, forced
-    FROM face JOIN person ON person.id = face.person LEFT JOIN crop ON crop.face = face.id """
+def details_of(
+    connection: Records,
+    who: Owner,
+    uuid: str,
+    columns: tuple[bytes | None, str | None, str | None, bytes | None],
+) -> Details:
+    """What is known of a face's picture, from its columns sha256, source, reading and sealed."""
+    sha256, source, reading, sealed = columns
+    if connection.seal is None:
+        return Details(sha256, source, reading)
+    return Details.from_json(connection.seal.open_(who.key, sealed, "face", who.person, uuid))
 
 
-def templates(
-    connection: sqlite3.Connection, *, person: int | None = None, face: int | None = None
-) -> tuple[Template, ...]:
+def templates(connection: Records, *, person: int | None = None, face: int | None = None) -> tuple[Template, ...]:
     """Faces of a person, or one face by its row, in the order of enrolment."""
-    where, value = ("face.person = ?", person) if face is None else ("face.id = ?", face)
-    rows = connection.execute(_TEMPLATE + f"WHERE {where} ORDER BY face.id", (value,))
-    return tuple(_template(row) for row in rows)
-
-
-def vectors(connection: sqlite3.Connection, person: int) -> tuple[list[int], Vector]:
-    """Rows of a person's faces and their vectors in the set in use, (n, D); (0, 0) for none."""
+    if person is None:
+        row = connection.execute("SELECT person FROM face WHERE id = ?", (face,)).fetchone()
+        if row is None:
+            return ()
+        (person,) = row
+    who, name = owner(connection, person), people.name_of(connection, person)
     rows = connection.execute(
-        """SELECT face.id, vector FROM face JOIN template ON template.face = face.id
+        """SELECT face.uuid, sha256, source, reading, sealed, ordinal, created, crop.face IS NOT NULL, forced
+           FROM face LEFT JOIN crop ON crop.face = face.id
+           WHERE face.person = ?1 AND (?2 IS NULL OR face.id = ?2) ORDER BY face.id""",
+        (person, face),
+    ).fetchall()
+    return tuple(
+        _template(uuid, name, details_of(connection, who, uuid, (sha256, source, reading, sealed)), *rest)
+        for uuid, sha256, source, reading, sealed, *rest in rows
+    )
+
+
+def vectors(connection: Records, person: int) -> tuple[list[int], Vector]:
+    """Rows of a person's faces and their vectors in the set in use, (n, D); (0, 0) for none."""
+    who = owner(connection, person)
+    rows = connection.execute(
+        """SELECT face.id, face.uuid, contract.key, vector FROM face JOIN template ON template.face = face.id
+           JOIN contract ON contract.id = template.contract
            WHERE person = ? AND contract = (SELECT contract FROM gallery) ORDER BY face.id""",
         (person,),
     ).fetchall()
-    sizes = {len(blob) for _, blob in rows}
-    if len(sizes) > 1:
+    blobs = [connection.opened(who, blob, "vector", who.person, uuid, key) for _, uuid, key, blob in rows]
+    if len({len(blob) for blob in blobs}) > 1:
         raise GalleryError("a stored embedding has the wrong size; run `vultus gallery check`")
-    matrix = np.frombuffer(b"".join(blob for _, blob in rows), dtype=_LITTLE)
-    return [row for row, _ in rows], np.asarray(matrix.reshape(len(rows), -1 if rows else 0), dtype=np.float32)
+    matrix = np.frombuffer(b"".join(blobs), dtype=_LITTLE)
+    return [row for row, *_ in rows], np.asarray(matrix.reshape(len(rows), -1 if rows else 0), dtype=np.float32)
 
 
-def crop(connection: sqlite3.Connection, uuid: str) -> Image | None:
+def crop(connection: Records, uuid: str) -> Image | None:
     """The kept aligned crop (112, 112, 3) of a face, None if none was kept."""
     row = connection.execute(
-        "SELECT png FROM face LEFT JOIN crop ON crop.face = face.id WHERE uuid = ?", (uuid,)
+        """SELECT png, person.uuid, person.key FROM face JOIN person ON person.id = face.person
+           LEFT JOIN crop ON crop.face = face.id WHERE face.uuid = ?""",
+        (uuid,),
     ).fetchone()
     if row is None:
         raise NotFoundError(
             f"expected the id of a face of this gallery, got {uuid!r}; list a person's faces to see them"
         )
-    return None if row[0] is None else from_png(row[0])
+    png, person, key = row
+    return None if png is None else from_png(connection.opened(Owner(person, key), png, "crop", person, uuid))
 
 
-def contract_in_use(connection: sqlite3.Connection) -> tuple[int, EmbeddingContract] | None:
+def contract_in_use(connection: Records) -> tuple[int, EmbeddingContract] | None:
     """Row and fields of the contract that the gallery searches with, None before the first enrolment."""
     row = connection.execute(
         "SELECT contract.id, body FROM gallery JOIN contract ON contract.id = gallery.contract"
@@ -137,7 +195,7 @@ def contract_in_use(connection: sqlite3.Connection) -> tuple[int, EmbeddingContr
     return None if row is None else (int(row[0]), read_contract(row[1]))
 
 
-def adopt(connection: sqlite3.Connection, contract: EmbeddingContract) -> int:
+def adopt(connection: Records, contract: EmbeddingContract) -> int:
     """Row of a contract, stored when it is new; the first one becomes the gallery's."""
     body = json.dumps(asdict(contract), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     connection.execute(
@@ -173,6 +231,15 @@ def to_png(aligned: Image) -> bytes:
     return bytes(data.tobytes())
 
 
+def is_crop(shape: tuple[int, ...]) -> bool:
+    """Whether a picture can be an aligned crop: square RGB, of the size that some recogniser looks at.
+
+    >>> is_crop((112, 112, 3)), is_crop((184, 184, 3)), is_crop((112, 80, 3))
+    (True, True, False)
+    """
+    return len(shape) == 3 and shape[0] == shape[1] and SMALLEST_CROP <= shape[0] <= LARGEST_CROP and shape[2] == 3
+
+
 def from_png(data: bytes) -> Image:
     """The crop as it was; damaged bytes are refused (GalleryError)."""
     import cv2
@@ -203,14 +270,15 @@ def _to_json(reading: Reading) -> str:
         ) from error
 
 
-def _template(row: tuple[Any, ...]) -> Template:
-    uuid, person, source, sha256, ordinal, reading, created, has_crop, forced = row
-    fields = json.loads(reading) if reading else None
+def _template(
+    uuid: str, person: str, details: Details, ordinal: int | None, created: str, has_crop: int, forced: int
+) -> Template:
+    fields = json.loads(details.reading) if details.reading else None
     return Template(
         id=uuid,
         person=person,
-        source=source,
-        sha256=None if sha256 is None else sha256.hex(),
+        source=details.source,
+        sha256=None if details.sha256 is None else details.sha256.hex(),
         ordinal=ordinal,
         box=None if fields is None else Box(*fields["box"]),
         quality=None if fields is None else fields["quality"]["score"],

@@ -6,9 +6,8 @@ the word holds for the same file under any name, over restarts and model changes
 
 from __future__ import annotations
 
-import sqlite3
-
 from vultus.errors import InputError
+from vultus.gallery.records import Records, owner
 from vultus.gallery.schema import now
 
 __all__ = ["ANY", "digest", "forget", "reject", "rejected", "rejections"]
@@ -27,32 +26,36 @@ def digest(text: str) -> bytes:
     return value
 
 
-def reject(connection: sqlite3.Connection, sha256: bytes, ordinal: int, person: int) -> None:
+def reject(connection: Records, sha256: bytes, ordinal: int, person: int) -> None:
     """Remember that a face is not that person."""
+    who = owner(connection, person)
+    sealed = connection.beside(who, sha256, "feedback", who.person)
     connection.execute(
-        "INSERT OR IGNORE INTO feedback (sha256, ordinal, person, created) VALUES (?, ?, ?, ?)",
-        (sha256, ordinal, person, now()),
+        "INSERT OR IGNORE INTO feedback (sha256, ordinal, person, created, sealed) VALUES (?, ?, ?, ?, ?)",
+        (connection.picture_tag(sha256), ordinal, person, now(), sealed),
     )
 
 
-def forget(connection: sqlite3.Connection, sha256: bytes, ordinal: int, person: int) -> bool:
+def forget(connection: Records, sha256: bytes, ordinal: int, person: int) -> bool:
     """Take it back; False when nothing was remembered."""
     done = connection.execute(
-        "DELETE FROM feedback WHERE sha256 = ? AND ordinal = ? AND person = ?", (sha256, ordinal, person)
+        "DELETE FROM feedback WHERE sha256 = ? AND ordinal = ? AND person = ?",
+        (connection.picture_tag(sha256), ordinal, person),
     )
     return done.rowcount > 0
 
 
-def rejections(connection: sqlite3.Connection, sha256: bytes | None, ordinal: int) -> set[int]:
+def rejections(connection: Records, sha256: bytes | None, ordinal: int) -> set[int]:
     """Rows of the people whom this face is said not to be."""
     if sha256 is None:
         return set()
     rows = connection.execute(
-        "SELECT person FROM feedback WHERE sha256 = ? AND ordinal IN (?, ?)", (sha256, ordinal, ANY)
+        "SELECT person FROM feedback WHERE sha256 = ? AND ordinal IN (?, ?)",
+        (connection.picture_tag(sha256), ordinal, ANY),
     )
     return {row for (row,) in rows}
 
 
-def rejected(connection: sqlite3.Connection, person: int, sha256: bytes | None, ordinal: int | None) -> bool:
+def rejected(connection: Records, person: int, sha256: bytes | None, ordinal: int | None) -> bool:
     """It was said that this face is not that person."""
     return ordinal is not None and person in rejections(connection, sha256, ordinal)

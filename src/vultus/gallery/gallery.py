@@ -8,27 +8,25 @@ with vultus.Gallery.open("staff.vultus", analyzer=vultus.Analyzer()) as gallery:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
 from vultus.errors import InputError, OperatingPointError
-from vultus.gallery import archive, check, erasure, exporting, faces, importing, migrate, people, scan
+from vultus.gallery import check, erasure, faces, migrate, people, scan
 from vultus.gallery.enrolling import Enrolling
 from vultus.gallery.exporting import Progress
-from vultus.gallery.importing import OnConflict
+from vultus.gallery.keeping import Keeping
 from vultus.gallery.protocols import Analyzer
 from vultus.gallery.searching import IDENTIFY_FPIR, Searching
-from vultus.gallery.values import Check, Export, Import, Migration, Person, Receipt, Stats, Template
+from vultus.gallery.values import Check, Migration, Person, Receipt, Stats, Template
 from vultus.types import Image
 
 __all__ = ["Gallery"]
 
 
-class Gallery(Enrolling, Searching):
+class Gallery(Enrolling, Searching, Keeping):
     """Known people in a folder of their own, searched exactly, safe for threads and processes.
 
     Several processes may have one gallery open: one writes at a time, and a search that
@@ -127,10 +125,11 @@ class Gallery(Enrolling, Searching):
     def erase(self, name: str) -> Receipt:
         """Take a person out and show that nothing of them is left in the gallery's folder.
 
-        Rows are deleted and zeroed, the write-ahead log is emptied, the snapshot written
-        anew, and every file of the folder searched for the bytes of the vectors, crops, paths
-        and name. When another process reads an older state for longer than the timeout, the
-        receipt is "pending": the person is gone from every search, the traces go with
+        Rows are deleted and zeroed, the data key of a sealed gallery is destroyed, the
+        write-ahead log is emptied, the snapshot written anew, and every file of the folder and
+        the key file searched for the bytes of the vectors, crops, paths, name and key, in the
+        clear and sealed. When another process reads an older state for longer than the timeout,
+        the receipt is "pending": the person is gone from every search, the traces go with
         `finish_erasures`.
         """
         with self._store.lock:
@@ -183,6 +182,7 @@ class Gallery(Enrolling, Searching):
                 snapshot=mark is not None,
                 pending_erasures=counts[4],
                 operating=operating,
+                sealed=connection.seal is not None,
             )
 
     def check(self) -> Check:
@@ -194,40 +194,6 @@ class Gallery(Enrolling, Searching):
             contract = faces.contract_in_use(connection)
             rules = self._rules(contract[1], False) if contract is not None else None
             return check.check(connection, self._live, rules)
-
-    def compact(self) -> None:
-        """Write a snapshot and empty the write-ahead log, as closing does for a large gallery."""
-        self._save_snapshot()
-        self._store.checkpoint()
-
-    def export(
-        self, path: str | os.PathLike[str], *, overwrite: bool = False, progress: Progress | None = None
-    ) -> Export:
-        """Write the gallery to one file, readable by its owner only and not encrypted.
-
-        Refused: a file that is there (ConflictError, without `overwrite`), a gallery in which
-        nothing was ever enrolled (GalleryError), a full disk (StorageError).
-        """
-        with self._store.read() as connection:
-            return exporting.export(connection, Path(path), overwrite=overwrite, progress=progress)
-
-    def import_(
-        self, path: str | os.PathLike[str], *, on_conflict: OnConflict = "refuse", progress: Progress | None = None
-    ) -> Import:
-        """Take in the people of an exported file: all of them or, when anything is wrong, none.
-
-        on_conflict: a name that is taken: "refuse" (ConflictError), or "merge" its faces.
-        Refused also: a file that is no export, is damaged, or contradicts itself
-        (GalleryError), embeddings of another model (ContractMismatchError).
-        """
-        if on_conflict not in ("refuse", "merge"):
-            raise InputError(f"expected on_conflict refuse or merge, got {on_conflict!r}")
-        with archive.opened(Path(path)) as opened, self._store.write() as connection:
-            declared = self._agreed(connection)
-            done = importing.take_in(connection, opened, declared=declared, on_conflict=on_conflict, progress=progress)
-        with self._store.read() as connection:
-            self._live.refresh(connection)  # what was read in bulk is left as a snapshot when the gallery is closed
-        return done
 
     def migrate(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from typing import Literal
 from uuid import uuid4
@@ -13,6 +12,7 @@ from vultus.gallery.archive import Archive, FaceLine, PersonLine
 from vultus.gallery.exporting import Progress
 from vultus.gallery.faces import Offer
 from vultus.gallery.feedback import reject
+from vultus.gallery.records import Records
 from vultus.gallery.values import Import
 from vultus.types import EmbeddingContract
 
@@ -22,7 +22,7 @@ OnConflict = Literal["refuse", "merge"]
 
 
 def take_in(
-    connection: sqlite3.Connection,
+    connection: Records,
     archive: Archive,
     *,
     declared: EmbeddingContract | None,
@@ -82,14 +82,14 @@ def take_in(
     return Import(len(rows) - merged, merged, added, unchanged, crops)
 
 
-def _add(connection: sqlite3.Connection, row: int, face: FaceLine, contract: int, keep: str) -> None:
+def _add(connection: Records, row: int, face: FaceLine, contract: int, keep: str) -> None:
     png = face.png if keep == "aligned" else None
     offer = Offer(face.vector, face.source, face.sha256, face.ordinal, face.reading, png)
     uuid = _free_id(connection, face.id)
     faces.insert(connection, row, offer, contract, forced=face.forced, uuid=uuid, created=face.created)
 
 
-def _person(connection: sqlite3.Connection, line: PersonLine, on_conflict: OnConflict) -> tuple[int, bool]:
+def _person(connection: Records, line: PersonLine, on_conflict: OnConflict) -> tuple[int, bool]:
     """Row of the person, and whether they were there before."""
     rows = [people.find(connection, name) for name in (line.name, *line.aliases)]
     known = {row for row in rows if row is not None}
@@ -106,20 +106,20 @@ def _person(connection: sqlite3.Connection, line: PersonLine, on_conflict: OnCon
         (row,) = known
     for alias in line.aliases:
         if people.find(connection, alias) is None:
-            connection.execute("INSERT INTO alias (name, person) VALUES (?, ?)", (alias, row))
+            people.add_alias(connection, row, alias)
     return row, bool(known)
 
 
-def _known(connection: sqlite3.Connection, row: int, face: FaceLine) -> bool:
+def _known(connection: Records, row: int, face: FaceLine) -> bool:
     """The same face of the same picture, or the very same face, is there for this person."""
     found = connection.execute(
         "SELECT 1 FROM face WHERE person = ?1 AND ((sha256 = ?2 AND ordinal = ?3) OR uuid = ?4)",
-        (row, face.sha256, face.ordinal, face.id),
+        (row, connection.picture_tag(face.sha256), face.ordinal, face.id),
     )
     return found.fetchone() is not None
 
 
-def _free_id(connection: sqlite3.Connection, uuid: str) -> str:
+def _free_id(connection: Records, uuid: str) -> str:
     """The id of the file, or a new one where somebody has it."""
     taken = connection.execute(
         "SELECT 1 FROM person WHERE uuid = ?1 UNION ALL SELECT 1 FROM face WHERE uuid = ?1", (uuid,)

@@ -9,8 +9,7 @@ it saves nothing here, and it stays silent about our own commits.)
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -19,8 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import GalleryError, InvalidVectorError
+from vultus.gallery import stored
 from vultus.gallery.exact import ExactIndex
-from vultus.gallery.snapshot import Unusable, discard_snapshot, open_snapshot, write_snapshot
+from vultus.gallery.records import Records
+from vultus.gallery.sealed_snapshot import open_sealed, write_sealed
+from vultus.gallery.sealing import Unsealable
+from vultus.gallery.snapshot import Snapshot, Unusable, discard_snapshot, open_snapshot, write_snapshot
 from vultus.types import Vector
 
 __all__ = ["Live", "Marks"]
@@ -29,7 +32,7 @@ log = logging.getLogger("vultus.gallery")
 
 Ids = NDArray[np.int64]
 _LITTLE = np.dtype("<f4")
-_CHUNK = 50_000  # rows fetched at once
+_CHUNK = 50_000  # changes that are caught up with one by one
 _LOGGED = 10_000  # revisions that stay in the log after a snapshot, for processes that lag behind
 _SMALL = 2_000  # vectors that are read from rows faster than anybody notices
 
@@ -75,7 +78,7 @@ class Live:
         """Number of templates of each person who has any."""
         return self._counts[self._counts > 0]
 
-    def refresh(self, connection: sqlite3.Connection) -> None:
+    def refresh(self, connection: Records) -> None:
         """Bring the index to the revision that this transaction sees.
 
         Refused (GalleryError): a stored vector that is damaged.
@@ -94,7 +97,7 @@ class Live:
                 if self._contract != contract or not floor <= self.revision <= revision:
                     self._index = None
                 if self._index is None:
-                    self._from_snapshot(uuid, key, mark)
+                    self._from_snapshot(connection, uuid, key, mark)
                 if self._index is None or not floor <= self.revision <= revision or self._far_behind(connection):
                     self._from_rows(connection, contract, dimension)
                 else:
@@ -107,7 +110,7 @@ class Live:
             raise
         self._contract, self.revision = contract, revision
 
-    def save_snapshot(self, connection: sqlite3.Connection) -> None:
+    def save_snapshot(self, connection: Records) -> None:
         """Write the index to disk, inside a write transaction; `sweep` after it was committed.
 
         The write lock keeps a process that lags behind from bringing erased vectors back, and
@@ -119,44 +122,51 @@ class Live:
             "SELECT uuid, key FROM gallery JOIN contract ON contract.id = gallery.contract"
         ).fetchone()
         mark = uuid4().hex
-        write_snapshot(
-            self._path(mark), self.index, contract_id=key, gallery_id=f"{uuid}:{mark}", revision=self.revision
-        )
+        path, ours = self._path(connection, mark), f"{uuid}:{mark}"
+        if connection.seal is None:
+            write_snapshot(path, self.index, contract_id=key, gallery_id=ours, revision=self.revision)
+        else:
+            cipher = connection.seal.cipher(connection.seal.make_key(_key(mark)))
+            write_sealed(path, self.index, cipher, contract_id=key, gallery_id=ours, revision=self.revision)
         connection.execute("UPDATE gallery SET snapshot = ?", (mark,))
         old = self.revision - _LOGGED
         if connection.execute("DELETE FROM change WHERE revision <= ?", (old,)).rowcount:
             connection.execute("UPDATE gallery SET log_floor = max(log_floor, ?)", (old,))
         self.unsaved = 0
 
-    def sweep(self, connection: sqlite3.Connection) -> None:
+    def sweep(self, connection: Records) -> None:
         """Delete snapshots that are no longer the gallery's, and halves of killed processes.
 
         Inside a write transaction: nobody else is writing one.
         """
         (mark,) = connection.execute("SELECT snapshot FROM gallery").fetchone()
-        for pattern in ("index-*.snapshot", ".index-*.tmp"):
+        kept = None if mark is None else self._path(connection, mark)
+        for pattern in ("index-*.snapshot", "index-*.sealed", ".index-*.tmp"):
             for path in self._folder.glob(pattern):
-                if mark is None or path != self._path(mark):
+                if path != kept:
                     discard_snapshot(path)
+        if connection.seal is not None:
+            old = [key for key in connection.seal.keys.snapshots() if mark is None or key != _key(mark)]
+            connection.seal.destroy(old)
 
     def worth_saving(self) -> bool:
         """So much was read from rows that the next opening would gain by a snapshot."""
         return not self.empty and self.unsaved >= max(_SMALL, len(self.index) // 20)
 
-    def _path(self, mark: str) -> Path:
+    def _path(self, connection: Records, mark: str) -> Path:
         # A name of its own each time: where a file that is open cannot be replaced, the old one stays until it can.
-        return self._folder / f"index-{mark}.snapshot"
+        return self._folder / f"index-{mark}.{'snapshot' if connection.seal is None else 'sealed'}"
 
-    def _far_behind(self, connection: sqlite3.Connection) -> bool:
+    def _far_behind(self, connection: Records) -> bool:
         """More changed than there is: reading everything is the shorter way."""
         (changes,) = connection.execute("SELECT count(*) FROM change WHERE revision > ?", (self.revision,)).fetchone()
         return bool(changes > _CHUNK and changes > len(self.index))
 
-    def _from_snapshot(self, uuid: str, key: str, mark: str | None) -> None:
+    def _from_snapshot(self, connection: Records, uuid: str, key: str, mark: str | None) -> None:
         """Take the index from disk, if there is one that belongs to this database."""
         if mark is None:
             return
-        found = open_snapshot(self._path(mark), contract_id=key, gallery_id=f"{uuid}:{mark}")
+        found = self._read_snapshot(connection, mark, key, f"{uuid}:{mark}")
         if isinstance(found, Unusable):
             log.info("reading the database instead of the snapshot: %s", found.reason)
             return
@@ -164,7 +174,17 @@ class Live:
         self._counts = np.zeros(0, dtype=np.int64)
         self._tally(found.index.people, 1)
 
-    def _apply(self, connection: sqlite3.Connection, contract: int, revision: int) -> None:
+    def _read_snapshot(self, connection: Records, mark: str, contract: str, gallery: str) -> Snapshot | Unusable:
+        path = self._path(connection, mark)
+        if connection.seal is None:
+            return open_snapshot(path, contract_id=contract, gallery_id=gallery)
+        try:
+            cipher = connection.seal.cipher(_key(mark))
+        except Unsealable as error:
+            return Unusable(str(error))
+        return open_sealed(path, cipher, contract_id=contract, gallery_id=gallery)
+
+    def _apply(self, connection: Records, contract: int, revision: int) -> None:
         """Carry out the changes since our revision: what each face was then, what it is now."""
         before: dict[int, int | None] = {}
         for face, was in connection.execute(
@@ -172,8 +192,8 @@ class Live:
         ):
             before.setdefault(face, was)
         after: dict[int, tuple[int, bytes]] = {}
-        for face, person, vector in self._rows(connection, contract, list(before)):
-            after[face] = (person, vector)
+        for part in stored.vectors(connection, contract, list(before)):
+            after.update((face, (person, vector)) for face, person, vector in part)
         gone = [face for face, was in before.items() if was is not None and face not in after]
         new = [face for face, was in before.items() if was is None and face in after]
         moved = [face for face, was in before.items() if was is not None and face in after and after[face][0] != was]
@@ -192,28 +212,12 @@ class Live:
         self._tally([after[face][0] for face in (*new, *moved)], 1)
         self.unsaved += len(gone) + len(new) + len(moved)
 
-    def _rows(
-        self, connection: sqlite3.Connection, contract: int, faces: list[int]
-    ) -> Iterator[tuple[int, int, bytes]]:
-        for start in range(0, len(faces), _CHUNK):
-            wanted = "[" + ",".join(str(face) for face in faces[start : start + _CHUNK]) + "]"
-            yield from connection.execute(
-                """SELECT face.id, person, vector FROM json_each(?) AS wanted
-                   JOIN face ON face.id = wanted.value
-                   JOIN template ON template.face = face.id AND contract = ?""",
-                (wanted, contract),
-            )
-
-    def _from_rows(self, connection: sqlite3.Connection, contract: int, dimension: int) -> None:
+    def _from_rows(self, connection: Records, contract: int, dimension: int) -> None:
         """Read every vector of the set in use."""
         self._index = index = ExactIndex(dimension)
         self._counts = np.zeros(0, dtype=np.int64)
         self.unsaved = 0
-        rows = connection.execute(
-            "SELECT face, person, vector FROM template JOIN face ON face.id = template.face WHERE contract = ?",
-            (contract,),
-        )
-        while part := rows.fetchmany(_CHUNK):
+        for part in stored.vectors(connection, contract):
             faces, persons, blobs = zip(*part, strict=True)
             index.add(_ids(faces), _ids(persons), _matrix(blobs, dimension))
             self._tally(persons, 1)
@@ -273,6 +277,11 @@ def _sums(matrix: NDArray[np.float32]) -> NDArray[np.uint64]:
         words = np.ascontiguousarray(matrix[start : start + 8192]).view(np.uint32).astype(np.uint64)
         sums[start : start + 8192] = (words * multiples).sum(axis=1, dtype=np.uint64)
     return sums
+
+
+def _key(mark: str) -> str:
+    """Id of a sealed snapshot's key."""
+    return f"snapshot-{mark}"
 
 
 def _ids(numbers: Sequence[int | None]) -> Ids:

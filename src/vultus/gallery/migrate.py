@@ -8,7 +8,6 @@ whom no crop was kept stop the migration unless their loss is accepted by name.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import GalleryError
-from vultus.gallery import faces
+from vultus.gallery import faces, people, stored
 from vultus.gallery.exact import ExactIndex
 from vultus.gallery.exporting import Progress
 from vultus.gallery.protocols import Analyzer
+from vultus.gallery.records import Owner, Records
 from vultus.gallery.store import Store
 from vultus.gallery.values import Migration
 from vultus.types import EmbeddingContract, unit
@@ -37,19 +37,21 @@ class Losses:
 
     templates: int
     people: tuple[str, ...]  # those who would keep no template
+    rows: tuple[int, ...]  # theirs, in the same order
 
 
-def losses(connection: sqlite3.Connection, contract: int | None) -> Losses:
+def losses(connection: Records, contract: int | None) -> Losses:
     """Faces with neither a crop nor a vector under `contract`, and the people who have no others."""
     lost = """NOT EXISTS (SELECT 1 FROM crop WHERE crop.face = face.id)
               AND NOT EXISTS (SELECT 1 FROM template WHERE template.face = face.id AND template.contract = ?1)"""
     (templates,) = connection.execute(f"SELECT count(*) FROM face WHERE {lost}", (contract,)).fetchone()
-    names = connection.execute(
-        f"""SELECT name FROM person WHERE EXISTS (SELECT 1 FROM face WHERE person = person.id)
-            AND NOT EXISTS (SELECT 1 FROM face WHERE face.person = person.id AND NOT ({lost})) ORDER BY name""",
+    rows = connection.execute(
+        f"""SELECT id FROM person WHERE EXISTS (SELECT 1 FROM face WHERE person = person.id)
+            AND NOT EXISTS (SELECT 1 FROM face WHERE face.person = person.id AND NOT ({lost}))""",
         (contract,),
-    )
-    return Losses(templates, tuple(name for (name,) in names))
+    ).fetchall()
+    named = sorted((people.name_of(connection, row), row) for (row,) in rows)
+    return Losses(templates, tuple(name for name, _ in named), tuple(row for _, row in named))
 
 
 def migrate(
@@ -76,7 +78,7 @@ def migrate(
         new_row = faces.adopt(connection, new)
     with store.read() as connection:
         (reused,) = connection.execute("SELECT count(*) FROM template WHERE contract = ?", (new_row,)).fetchone()
-        total = reused + connection.execute(f"SELECT count(*) FROM ({_TODO})", (new_row, -1)).fetchone()[0]
+        total = reused + connection.execute(f"SELECT count(*) FROM crop {_TODO}", (new_row,)).fetchone()[0]
     done = reused
     while crops := _todo(store, new_row, batch):
         matrix = _embed(analyzer, new, [png for _, png in crops])
@@ -87,7 +89,7 @@ def migrate(
     rank1_old, rank1_new = _self_check(store, (old_row, new_row), (old, new))
     with store.write() as connection:
         # The write lock is ours: whatever others enrolled since the last look comes along now.
-        while rows := connection.execute(_TODO, (new_row, batch)).fetchall():
+        while rows := _undone(connection, new_row, batch):
             matrix = _embed(analyzer, new, [png for _, png in rows])
             done += _keep(connection, new_row, [face for face, _ in rows], matrix)
         lost = losses(connection, new_row)
@@ -96,8 +98,8 @@ def migrate(
             "DELETE FROM face WHERE NOT EXISTS (SELECT 1 FROM template WHERE face = face.id AND contract = ?)",
             (new_row,),
         )
-        for name in lost.people:
-            connection.execute("DELETE FROM person WHERE name = ?", (name,))
+        for row in lost.rows:
+            people.remove(connection, row)
         connection.execute("UPDATE gallery SET contract = ?, log_floor = revision + 1", (new_row,))
         if not keep_old:
             connection.execute("DELETE FROM template WHERE contract <> ?", (new_row,))
@@ -106,28 +108,38 @@ def migrate(
     return Migration(old.id, new.id, done - reused, reused, lost.templates, lost.people, rank1_old, rank1_new)
 
 
-_TODO = """SELECT crop.face, png FROM crop
-    WHERE NOT EXISTS (SELECT 1 FROM template WHERE template.face = crop.face AND contract = ?)
-    ORDER BY crop.face LIMIT ?"""
+_TODO = "WHERE NOT EXISTS (SELECT 1 FROM template WHERE template.face = crop.face AND contract = ?)"
 
 
 def _todo(store: Store, contract: int, batch: int) -> list[tuple[int, bytes]]:
     with store.read() as connection:
-        return connection.execute(_TODO, (contract, batch)).fetchall()
+        return _undone(connection, contract, batch)
+
+
+def _undone(connection: Records, contract: int, batch: int) -> list[tuple[int, bytes]]:
+    """The next crops that have no vector under the contract."""
+    parts = stored.crops(connection, f"{_TODO} ORDER BY crop.face LIMIT ?", (contract, batch))
+    return [(face, png) for part in parts for face, _, png in part]
 
 
 def _embed(analyzer: Analyzer, contract: EmbeddingContract, pngs: Sequence[bytes]) -> NDArray[np.float32]:
     return unit(analyzer.embed([faces.from_png(png) for png in pngs]), contract.dimension)
 
 
-def _keep(connection: sqlite3.Connection, contract: int, rows: Sequence[int], matrix: NDArray[np.float32]) -> int:
+def _keep(connection: Records, contract: int, rows: Sequence[int], matrix: NDArray[np.float32]) -> int:
     """Store vectors of the new set; a face that was removed meanwhile is passed over."""
     before = connection.total_changes
-    connection.executemany(
-        """INSERT OR IGNORE INTO template (face, contract, vector)
-           SELECT id, ?2, ?3 FROM face WHERE id = ?1""",
-        [(face, contract, faces.to_blob(vector)) for face, vector in zip(rows, matrix, strict=True)],
-    )
+    (key,) = connection.execute("SELECT key FROM contract WHERE id = ?", (contract,)).fetchone()
+    for face, vector in zip(rows, matrix, strict=True):
+        found = connection.execute(
+            "SELECT face.uuid, person.uuid, person.key FROM face JOIN person ON person.id = person WHERE face.id = ?",
+            (face,),
+        ).fetchone()
+        if found is not None:
+            uuid, person, data_key = found
+            who = Owner(person, data_key)
+            blob = connection.closed(who, faces.to_blob(vector), "vector", person, uuid, key)
+            connection.execute("INSERT OR IGNORE INTO template VALUES (?, ?, ?)", (face, contract, blob))
     return connection.total_changes - before
 
 
@@ -160,18 +172,17 @@ def _self_check(
     return old, new
 
 
-def _rank1(connection: sqlite3.Connection, contract: int, dimension: int, also_in: int) -> tuple[int, int]:
+def _rank1(connection: Records, contract: int, dimension: int, also_in: int) -> tuple[int, int]:
     """Right answers and questions, over faces that both sets hold."""
     index = ExactIndex(dimension)
     ids: list[int] = []
     owners: list[int] = []
     parts: list[NDArray[np.float32]] = []
-    rows = connection.execute(
-        """SELECT face, person, vector FROM template JOIN face ON face.id = template.face WHERE contract = ?1
-           AND face IN (SELECT face FROM template WHERE contract = ?2) ORDER BY face""",
-        (contract, also_in),
-    )
-    while part := rows.fetchmany(4096):
+    both = {face for (face,) in connection.execute("SELECT face FROM template WHERE contract = ?", (also_in,))}
+    for found in stored.vectors(connection, contract):
+        part = [row for row in found if row[0] in both]
+        if not part:
+            continue
         matrix = np.frombuffer(b"".join(blob for _, _, blob in part), dtype="<f4").reshape(-1, dimension)
         index.add([face for face, _, _ in part], [person for _, person, _ in part], matrix)
         ids += [face for face, _, _ in part]

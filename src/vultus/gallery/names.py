@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import sqlite3
 import unicodedata
+from collections.abc import Sequence
 
 from vultus.errors import InputError, NotFoundError
 
@@ -16,7 +16,6 @@ LONGEST_NAME = 255  # characters
 # direction around: "Ada" and what looks like "Ada" must not be two people.
 _REFUSED = {"Cc", "Cs", "Cn", "Zl", "Zp"}
 _DIRECTION = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_NEAR = 20_000  # names compared for a hint
 
 
 def normal(name: str) -> str:
@@ -40,19 +39,12 @@ def normal(name: str) -> str:
     return spelt
 
 
-def not_found(connection: sqlite3.Connection, name: str) -> NotFoundError:
-    """The error for an unknown person, with the names that look most like it."""
-    length = len(name)
-    rows = connection.execute(
-        "SELECT name FROM person WHERE length(name) BETWEEN ? AND ? ORDER BY id LIMIT ?",
-        (length // 2, length * 2 + 2, _NEAR),
-    ).fetchall()
-    folded = {found.casefold(): found for (found,) in reversed(rows)}
+def not_found(name: str, known: Sequence[str], *, empty: bool) -> NotFoundError:
+    """The error for an unknown person, with the known names that look most like it."""
+    folded = {found.casefold(): found for found in reversed(known)}
     near = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
     if near:
         hint = "did you mean " + " or ".join(repr(folded[one]) for one in near) + "?"
-    elif connection.execute("SELECT 1 FROM person LIMIT 1").fetchone():
-        hint = "list the people to see who is there"
     else:
-        hint = "the gallery is empty"
+        hint = "the gallery is empty" if empty else "list the people to see who is there"
     return NotFoundError(f"expected a person of this gallery, got {name!r}; {hint}")

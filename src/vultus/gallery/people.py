@@ -5,23 +5,27 @@ Every function runs inside a transaction of the caller and takes its connection.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
 from vultus.errors import ConflictError, InputError, NotFoundError
+from vultus.gallery import owning
 from vultus.gallery.names import normal, not_found
+from vultus.gallery.records import Owner, Records, owner
 from vultus.gallery.schema import now
 from vultus.gallery.values import Person
 
 __all__ = [
     "MOST_TEMPLATES",
     "add",
+    "add_alias",
+    "aliases",
     "find",
     "free_alias",
     "labels",
     "merge",
     "move",
+    "name_of",
     "people",
     "person",
     "remove",
@@ -31,83 +35,122 @@ __all__ = [
 ]
 
 MOST_TEMPLATES = 100  # a person; beyond, another picture raises the false matches more than it helps
+_NEAR = 20_000  # names compared for a hint
 
 
-def find(connection: sqlite3.Connection, name: str) -> int | None:
+def find(connection: Records, name: str) -> int | None:
     """Row of the person of that name, of that former name after a merge, or of that id."""
     spelt = normal(name)
-    for question in (
-        "SELECT id FROM person WHERE name = ?",
-        "SELECT person FROM alias WHERE name = ?",
-        "SELECT id FROM person WHERE uuid = ?",
+    tag = connection.name_tag(spelt)
+    for question, value in (
+        ("SELECT id FROM person WHERE name = ?", tag),
+        ("SELECT person FROM alias WHERE name = ?", tag),
+        ("SELECT id FROM person WHERE uuid = ?", spelt),
     ):
-        if row := connection.execute(question, (spelt,)).fetchone():
+        if row := connection.execute(question, (value,)).fetchone():
             return int(row[0])
     return None
 
 
-def resolve(connection: sqlite3.Connection, name: str) -> int:
+def resolve(connection: Records, name: str) -> int:
     """As `find`; an unknown name is refused with the near ones (NotFoundError)."""
     row = find(connection, name)
     if row is None:
-        raise not_found(connection, normal(name))
+        spelt = normal(name)
+        empty = connection.execute("SELECT 1 FROM person LIMIT 1").fetchone() is None
+        raise not_found(spelt, _names_near(connection, len(spelt)), empty=empty)
     return row
 
 
-def add(connection: sqlite3.Connection, name: str, uuid: str | None = None, created: str | None = None) -> int:
+def add(connection: Records, name: str, uuid: str | None = None, created: str | None = None) -> int:
     """A new person; a name that is taken is refused (ConflictError)."""
     spelt = normal(name)
     _free(connection, spelt)
+    who = Owner(uuid or uuid4().hex, connection.new_key())
     done = connection.execute(
-        "INSERT INTO person (uuid, name, created) VALUES (?, ?, ?)", (uuid or uuid4().hex, spelt, created or now())
+        "INSERT INTO person (uuid, name, created, key, sealed) VALUES (?, ?, ?, ?, ?)",
+        (who.person, connection.name_tag(spelt), created or now(), who.key, _beside(connection, who, spelt)),
     )
     return int(done.lastrowid or 0)
 
 
-def person(connection: sqlite3.Connection, row: int) -> Person:
-    """One person as a value."""
-    uuid, name, created = connection.execute("SELECT uuid, name, created FROM person WHERE id = ?", (row,)).fetchone()
-    (templates,) = connection.execute("SELECT count(*) FROM face WHERE person = ?", (row,)).fetchone()
-    aliases = connection.execute("SELECT name FROM alias WHERE person = ? ORDER BY name", (row,))
-    return Person(uuid, name, templates, created, tuple(alias for (alias,) in aliases))
+def name_of(connection: Records, row: int) -> str:
+    """The name of a person by their row."""
+    uuid, key, name, sealed = connection.execute(
+        "SELECT uuid, key, name, sealed FROM person WHERE id = ?", (row,)
+    ).fetchone()
+    return connection.name(Owner(uuid, key), name, sealed)
 
 
-def people(connection: sqlite3.Connection) -> tuple[Person, ...]:
-    """Everybody, by name."""
-    aliases: dict[int, tuple[str, ...]] = {}
-    for row, alias in connection.execute("SELECT person, name FROM alias ORDER BY name"):
-        aliases[row] = (*aliases.get(row, ()), alias)
-    rows = connection.execute(
-        """SELECT person.id, uuid, name, person.created, coalesce(n, 0) FROM person
-           LEFT JOIN (SELECT person, count(*) AS n FROM face GROUP BY person) AS counted ON counted.person = person.id
-           ORDER BY name"""
+def aliases(connection: Records, row: int) -> tuple[str, ...]:
+    """Former names of a person, sorted."""
+    who = owner(connection, row)
+    rows = connection.execute("SELECT name, sealed FROM alias WHERE person = ?", (row,)).fetchall()
+    return tuple(sorted(connection.name(who, name, sealed) for name, sealed in rows))
+
+
+def add_alias(connection: Records, row: int, name: str) -> None:
+    """Let a person be found under one more name, which nobody bears."""
+    who, spelt = owner(connection, row), normal(name)
+    connection.execute(
+        "INSERT INTO alias (name, person, sealed) VALUES (?, ?, ?)",
+        (connection.name_tag(spelt), row, _beside(connection, who, spelt)),
     )
-    return tuple(Person(uuid, name, n, created, aliases.get(row, ())) for row, uuid, name, created, n in rows)
 
 
-def labels(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, tuple[str, str]]:
+def person(connection: Records, row: int) -> Person:
+    """One person as a value."""
+    uuid, created = connection.execute("SELECT uuid, created FROM person WHERE id = ?", (row,)).fetchone()
+    (templates,) = connection.execute("SELECT count(*) FROM face WHERE person = ?", (row,)).fetchone()
+    return Person(uuid, name_of(connection, row), templates, created, aliases(connection, row))
+
+
+def people(connection: Records) -> tuple[Person, ...]:
+    """Everybody, by name."""
+    rows = connection.execute(
+        """SELECT person.id, uuid, key, name, sealed, person.created, coalesce(n, 0) FROM person
+           LEFT JOIN (SELECT person, count(*) AS n FROM face GROUP BY person) AS c ON c.person = person.id"""
+    ).fetchall()
+    owners = {row[0]: Owner(row[1], row[2]) for row in rows}
+    if connection.seal is not None:
+        connection.seal.preload(who.key for who in owners.values())
+    former: dict[int, list[str]] = {}
+    for row, name, sealed in connection.execute("SELECT person, name, sealed FROM alias").fetchall():
+        former.setdefault(row, []).append(connection.name(owners[row], name, sealed))
+    found = [
+        Person(uuid, connection.name(owners[row], name, sealed), n, created, tuple(sorted(former.get(row, ()))))
+        for row, uuid, _, name, sealed, created, n in rows
+    ]
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def labels(connection: Records, rows: Iterable[int]) -> dict[int, tuple[str, str]]:
     """Name and id of some people by their row."""
     wanted = "[" + ",".join(str(int(row)) for row in rows) + "]"
     found = connection.execute(
-        "SELECT id, name, uuid FROM person WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
-    )
-    return {row: (name, uuid) for row, name, uuid in found}
+        "SELECT id, uuid, key, name, sealed FROM person WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+    ).fetchall()
+    return {row: (connection.name(Owner(uuid, key), name, sealed), uuid) for row, uuid, key, name, sealed in found}
 
 
-def rename(connection: sqlite3.Connection, row: int, name: str) -> None:
+def rename(connection: Records, row: int, name: str) -> None:
     """Give a person another name; one that somebody else bears is refused (ConflictError)."""
     spelt = normal(name)
     free_alias(connection, row, spelt)
     _free(connection, spelt, but=row)
-    connection.execute("UPDATE person SET name = ? WHERE id = ? AND name <> ?", (spelt, row, spelt))
+    who, tag = owner(connection, row), connection.name_tag(spelt)
+    connection.execute(
+        "UPDATE person SET name = ?, sealed = ? WHERE id = ? AND name <> ?",
+        (tag, _beside(connection, who, spelt), row, tag),
+    )
 
 
-def free_alias(connection: sqlite3.Connection, row: int, name: str) -> None:
+def free_alias(connection: Records, row: int, name: str) -> None:
     """Let a former name of a person go, so that it can be given again."""
-    connection.execute("DELETE FROM alias WHERE name = ? AND person = ?", (normal(name), row))
+    connection.execute("DELETE FROM alias WHERE name = ? AND person = ?", (connection.name_tag(normal(name)), row))
 
 
-def merge(connection: sqlite3.Connection, rows: Sequence[int], into: int) -> None:
+def merge(connection: Records, rows: Sequence[int], into: int) -> None:
     """Make several people one: templates, feedback and names go to `into`, whose name stays.
 
     The other names stay known as aliases, so that enrolling the same folders again finds
@@ -122,12 +165,13 @@ def merge(connection: sqlite3.Connection, rows: Sequence[int], into: int) -> Non
                (SELECT sha256, ordinal FROM face WHERE person = ? AND sha256 IS NOT NULL)""",
             (row, into),
         )
-        connection.execute("UPDATE face SET person = ? WHERE person = ?", (into, row))
-        connection.execute("UPDATE OR IGNORE feedback SET person = ? WHERE person = ?", (into, row))
-        connection.execute("UPDATE alias SET person = ? WHERE person = ?", (into, row))
-        (name,) = connection.execute("SELECT name FROM person WHERE id = ?", (row,)).fetchone()
-        connection.execute("DELETE FROM person WHERE id = ?", (row,))
-        connection.execute("INSERT INTO alias (name, person) VALUES (?, ?)", (name, into))
+        names = (name_of(connection, row), *aliases(connection, row))
+        faces = [face for (face,) in connection.execute("SELECT id FROM face WHERE person = ?", (row,)).fetchall()]
+        owning.give(connection, faces, row, into)
+        owning.give_feedback(connection, row, into)
+        connection.execute("DELETE FROM person WHERE id = ?", (row,))  # and their aliases
+        for name in names:
+            add_alias(connection, into, name)
     (templates,) = connection.execute("SELECT count(*) FROM face WHERE person = ?", (into,)).fetchone()
     if templates > MOST_TEMPLATES:
         raise ConflictError(
@@ -135,7 +179,7 @@ def merge(connection: sqlite3.Connection, rows: Sequence[int], into: int) -> Non
         )
 
 
-def move(connection: sqlite3.Connection, faces: Sequence[str], into: int, only_from: int | None = None) -> None:
+def move(connection: Records, faces: Sequence[str], into: int, only_from: int | None = None) -> None:
     """Give faces, named by their ids, to another person; all of them or none.
 
     Refused: an unknown face (NotFoundError), one that is not `only_from`'s (InputError), over
@@ -144,34 +188,46 @@ def move(connection: sqlite3.Connection, faces: Sequence[str], into: int, only_f
     if not faces:
         raise InputError("expected the ids of the faces to move, got none")
     for uuid in dict.fromkeys(faces):
-        row, sha256, ordinal, owner = _face(connection, uuid)
-        if only_from is not None and owner != only_from:
+        row, sha256, ordinal, holder = _face(connection, uuid)
+        if only_from is not None and holder != only_from:
             raise InputError(f"expected faces of one person, {uuid} is somebody else's")
-        if owner == into:
+        if holder == into:
             continue
         twin = "SELECT 1 FROM face WHERE person = ? AND sha256 = ? AND ordinal = ?"
         if connection.execute(twin, (into, sha256, ordinal)).fetchone():
             connection.execute("DELETE FROM face WHERE id = ?", (row,))
         else:
-            connection.execute("UPDATE face SET person = ? WHERE id = ?", (into, row))
+            owning.give(connection, [row], holder, into)
     (templates,) = connection.execute("SELECT count(*) FROM face WHERE person = ?", (into,)).fetchone()
     if templates > MOST_TEMPLATES:
         raise ConflictError(f"expected at most {MOST_TEMPLATES} templates a person, there would be {templates}")
 
 
-def remove(connection: sqlite3.Connection, row: int) -> None:
+def remove(connection: Records, row: int) -> None:
     """Take a person out with all faces, crops, aliases and feedback."""
     connection.execute("DELETE FROM person WHERE id = ?", (row,))
 
 
-def remove_face(connection: sqlite3.Connection, uuid: str) -> int:
+def remove_face(connection: Records, uuid: str) -> int:
     """Take one face out; the row of its person, who stays."""
-    row, _, _, owner = _face(connection, uuid)
+    row, _, _, holder = _face(connection, uuid)
     connection.execute("DELETE FROM face WHERE id = ?", (row,))
-    return owner
+    return holder
 
 
-def _face(connection: sqlite3.Connection, uuid: str) -> tuple[int, bytes | None, int | None, int]:
+def _names_near(connection: Records, length: int) -> list[str]:
+    """Names of about that length, for a hint; of a sealed gallery those of the first people, since each is opened."""
+    rows = connection.execute(
+        """SELECT uuid, key, name, sealed FROM person WHERE sealed IS NOT NULL OR length(name) BETWEEN ? AND ?
+           ORDER BY id LIMIT ?""",
+        (length // 2, length * 2 + 2, _NEAR),
+    ).fetchall()
+    if connection.seal is not None:
+        connection.seal.preload(key for _, key, _, _ in rows)
+    return [connection.name(Owner(uuid, key), name, sealed) for uuid, key, name, sealed in rows]
+
+
+def _face(connection: Records, uuid: str) -> tuple[int, bytes | None, int | None, int]:
     row = connection.execute("SELECT id, sha256, ordinal, person FROM face WHERE uuid = ?", (uuid,)).fetchone()
     if row is None:
         raise NotFoundError(
@@ -180,9 +236,14 @@ def _face(connection: sqlite3.Connection, uuid: str) -> tuple[int, bytes | None,
     return int(row[0]), row[1], row[2], int(row[3])
 
 
-def _free(connection: sqlite3.Connection, name: str, but: int | None = None) -> None:
+def _beside(connection: Records, who: Owner, name: str) -> bytes | None:
+    return connection.beside(who, name.encode(), "name", who.person)
+
+
+def _free(connection: Records, name: str, but: int | None = None) -> None:
     taken = connection.execute(
-        "SELECT id FROM person WHERE name = ?1 UNION ALL SELECT person FROM alias WHERE name = ?1", (name,)
+        "SELECT id FROM person WHERE name = ?1 UNION ALL SELECT person FROM alias WHERE name = ?1",
+        (connection.name_tag(name),),
     ).fetchone()
     if taken is not None and taken[0] != but:
         raise ConflictError(f"expected a name that is free, {name!r} is taken; choose another, or merge the two people")

@@ -106,7 +106,30 @@ _TABLES = (
     END""",
 )
 
-_LADDER: tuple[tuple[str, ...], ...] = (_TABLES,)  # rung i leads from version i to i + 1
+# Version 2, encryption at rest. In a sealed gallery `name` and `sha256` hold what is looked up by
+# (an HMAC), `vector` and `png` what was sealed in their place, and `sealed` the value itself;
+# `source` and `reading` are empty there.
+_SEALING = (
+    "ALTER TABLE gallery ADD COLUMN seal TEXT",  # id of the sealing, as in the key file; NULL: in the clear
+    "ALTER TABLE gallery ADD COLUMN keys TEXT",  # path of the key file; NULL: keys.sqlite in the gallery's folder
+    "ALTER TABLE person ADD COLUMN key TEXT",  # id of the data key
+    "ALTER TABLE person ADD COLUMN sealed BLOB",  # the name
+    "ALTER TABLE alias ADD COLUMN sealed BLOB",  # the name
+    "ALTER TABLE face ADD COLUMN sealed BLOB",  # sha256, source and reading, JSON
+    "ALTER TABLE feedback ADD COLUMN sealed BLOB",  # the sha256
+    "ALTER TABLE erasure ADD COLUMN key TEXT",  # id of the data key that is to be destroyed
+    """CREATE TABLE copy (
+        id INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('export', 'backup')),
+        open INTEGER NOT NULL CHECK (open IN (0, 1)),  -- 1: can be read without this gallery's key file
+        place TEXT,
+        sealed BLOB                         -- the place, in a sealed gallery
+    ) STRICT""",
+)
+
+_LADDER: tuple[tuple[str, ...], ...] = (_TABLES, _SEALING)  # rung i leads from version i to i + 1
 VERSION = len(_LADDER)
 
 

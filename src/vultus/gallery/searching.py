@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from vultus.choice import parse_faces
 from vultus.errors import ConflictError, InputError, NotFoundError
-from vultus.gallery import feedback, people
+from vultus.gallery import faces, feedback, people
 from vultus.gallery.identification import decide
+from vultus.gallery.normalising import Cohort, Normalise, Sides, check_method, need_table, ranked_relative
 from vultus.gallery.session import Session
 from vultus.gallery.values import Candidate, Identification
-from vultus.types import Reading, Vector, unit
+from vultus.types import EmbeddingContract, OperatingPoint, Reading, Vector, unit
 
 if TYPE_CHECKING:  # they bring Pillow and OpenCV, and a gallery of vectors can do without
-    import sqlite3
-
+    from vultus.gallery.records import Records
     from vultus.images import Source
     from vultus.models.quality import Level
 
@@ -31,6 +31,8 @@ IDENTIFY_FPIR = 0.01  # of a hundred searches for strangers one names somebody
 class Searching(Session):
     """Finding people, and remembering what was said about the answers."""
 
+    _sides: Sides | None = None  # the templates against the last cohort
+
     def identify(
         self,
         image: Source,
@@ -41,6 +43,8 @@ class Searching(Session):
         gate: Level = "low",
         allow_repeat: bool = False,
         margin: float = 0.0,
+        normalise: Normalise = "none",
+        cohort: Cohort | None = None,
     ) -> tuple[Identification, ...]:
         """Say of each face of a picture who it is, or that it is nobody whom the gallery knows.
 
@@ -50,10 +54,14 @@ class Searching(Session):
         () for a picture without a face, the others refuse it (NoFaceError). gate: faces below
         it are "rejected" and not searched. allow_repeat: one name may be given twice, for
         mirrors and collages. margin: two people above the threshold who are closer than this
-        make the face "ambiguous"; 0 is off.
+        make the face "ambiguous"; 0 is off. normalise: decide and rank by scores relative to
+        other people, "t" to those of the gallery, "s" to a cohort of strangers too; thresholds
+        and `margin` are then standard deviations (`Identification.normalised`), `score` stays
+        the cosine. No gain was measured from it (`vultus evaluate cohort`).
 
         Refused also: a picture that cannot be read (ImageFormatError and others), a rate that
-        no threshold stands for (OperatingPointError).
+        no threshold stands for (OperatingPointError), which with `normalise` is also a gallery
+        of a size that was not measured.
         """
         from vultus import images
 
@@ -67,6 +75,8 @@ class Searching(Session):
             gate=gate,
             allow_repeat=allow_repeat,
             margin=margin,
+            normalise=normalise,
+            cohort=cohort,
             sha256=picture.sha256,
             size_wh=(picture.image.shape[1], picture.image.shape[0]),
         )
@@ -81,6 +91,8 @@ class Searching(Session):
         gate: Level = "low",
         allow_repeat: bool = False,
         margin: float = 0.0,
+        normalise: Normalise = "none",
+        cohort: Cohort | None = None,
         sha256: str | None = None,
         size_wh: tuple[int, int] = (0, 0),
     ) -> tuple[Identification, ...]:
@@ -92,6 +104,7 @@ class Searching(Session):
         from vultus.models.quality import gate as check
 
         _check_options(candidates, margin)
+        check_method(normalise, cohort)
         policy = parse_faces(faces)
         if policy not in ("all", "one") and not isinstance(policy, int) and min(size_wh) < 1:
             raise InputError(f"faces={policy!r} needs the size of the picture, got {size_wh}")
@@ -110,14 +123,25 @@ class Searching(Session):
             contract = self._agreed(connection)
             self._live.refresh(connection)
             revision = self._live.revision
-            operating = None if contract is None else self._point(contract, fpir)
+            if contract is None or self._live.empty:
+                normalise = "none"  # there is nobody to compare with
+            operating = None if contract is None else self._point_of(contract, fpir, normalise)
             ranked: dict[int, tuple[Candidate, ...]] = dict.fromkeys(vectors, ())
+            deciding = ranked  # the same people with the scores that the threshold is for
             if contract is not None and vectors:
                 probes = unit(np.stack(list(vectors.values())), contract.dimension)
                 barred = [feedback.rejections(connection, digest, index) for index in vectors]
-                ranked = dict(zip(vectors, self._ranked(connection, probes, max(candidates, 2), barred), strict=True))
+                wanted = max(candidates, 2)
+                if normalise == "none":
+                    ranked = dict(zip(vectors, self._ranked(connection, probes, wanted, barred), strict=True))
+                    deciding = ranked
+                else:
+                    sides = None if cohort is None else self._beside(contract, cohort)
+                    both = ranked_relative(self._live, connection, probes, wanted, barred, sides)
+                    ranked = {index: cosines for index, (cosines, _) in zip(vectors, both, strict=True)}
+                    deciding = {index: relative for index, (_, relative) in zip(vectors, both, strict=True)}
         threshold = math.inf if operating is None else operating.threshold
-        decided = decide(list(ranked.values()), threshold, margin=margin, allow_repeat=allow_repeat)
+        decided = decide(list(deciding.values()), threshold, margin=margin, allow_repeat=allow_repeat)
         statuses = dict(zip(ranked, decided, strict=True))
         return tuple(
             Identification(
@@ -131,6 +155,7 @@ class Searching(Session):
                 quality=readings[index].quality,
                 ordinal=index,
                 refusals=failures[index],
+                normalised=deciding[index][0].score if normalise != "none" and deciding.get(index) else None,
             )
             for index in chosen
         )
@@ -191,6 +216,21 @@ class Searching(Session):
             probes = np.atleast_2d(unit(vectors, None if contract is None else contract.dimension))
             return tuple(self._ranked(connection, probes, candidates, [set() for _ in probes]))
 
+    def cohort(self) -> Cohort:
+        """A picture of each person here, for searches in a gallery of other people (`normalise="s"`).
+
+        Refused (InputError): nobody is enrolled.
+        """
+        with self._store.read() as connection:
+            contract = self._need_contract(connection)
+            self._live.refresh(connection)
+            if self._live.empty:
+                raise InputError(f"expected people in {self._store.folder} to make a cohort of, got none")
+            owners, vectors = self._live.matrix()
+            order = np.argsort(self._live.index.ids)
+        _, first = np.unique(owners[order], return_index=True)
+        return Cohort(vectors[order[first]], contract.id)
+
     def reject(self, face: str, person: str, *, ordinal: int | None = None, undo: bool = False) -> None:
         """Remember that a face is not that person: they are left out before it is ranked.
 
@@ -210,25 +250,26 @@ class Searching(Session):
                 return
             enrolled = connection.execute(
                 "SELECT uuid FROM face WHERE sha256 = ?1 AND person = ?2 AND (?3 = ?4 OR ordinal = ?3)",
-                (sha256, row, place, feedback.ANY),
+                (connection.picture_tag(sha256), row, place, feedback.ANY),
             ).fetchone()
             if enrolled is not None:
                 raise ConflictError(f"the face is enrolled as {person!r} ({enrolled[0]}); move or remove it first")
             feedback.reject(connection, sha256, place, row)
 
-    def _meant(self, connection: sqlite3.Connection, face: str, ordinal: int | None) -> tuple[bytes, int]:
+    def _meant(self, connection: Records, face: str, ordinal: int | None) -> tuple[bytes, int]:
         """Picture and place of a face that is named by its id or by its picture."""
-        row = connection.execute("SELECT sha256, ordinal FROM face WHERE uuid = ?", (face,)).fetchone()
+        row = connection.execute("SELECT id FROM face WHERE uuid = ?", (face,)).fetchone()
         if row is None:
             if ordinal is not None and ordinal < 0:
                 raise InputError(f"expected the number of a face, 0 or more, got {ordinal}")
             return feedback.digest(face), feedback.ANY if ordinal is None else ordinal
-        if row[0] is None:
+        (template,) = faces.templates(connection, face=row[0])
+        if template.sha256 is None:
             raise InputError(f"the face {face} was enrolled as a bare vector, no picture is known of it")
-        return row[0], feedback.ANY if row[1] is None else int(row[1])
+        return bytes.fromhex(template.sha256), feedback.ANY if template.ordinal is None else template.ordinal
 
     def _ranked(
-        self, connection: sqlite3.Connection, probes: Vector, wanted: int, barred: Sequence[set[int]]
+        self, connection: Records, probes: Vector, wanted: int, barred: Sequence[set[int]]
     ) -> list[tuple[Candidate, ...]]:
         """The best people of each probe, those who are barred for it left out before ranking."""
         most = max((len(rows) for rows in barred), default=0)
@@ -238,6 +279,17 @@ class Searching(Session):
             tuple(Candidate(*names[row], score) for row, score in found if row not in out)[:wanted]
             for found, out in zip(hits, barred, strict=True)
         ]
+
+    def _point_of(self, contract: EmbeddingContract, fpir: float, normalise: Normalise) -> OperatingPoint:
+        if normalise == "none":
+            return self._point(contract, fpir)
+        return need_table(self._thresholds(contract)).identify_normalised(normalise, fpir, self._live.counts)
+
+    def _beside(self, contract: EmbeddingContract, cohort: Cohort) -> Sides:
+        """The gallery as it stands against a cohort, compared once."""
+        if self._sides is None or self._sides.revision != self._live.revision or self._sides.cohort is not cohort:
+            self._sides = Sides.of(self._live, cohort, contract, need_table(self._thresholds(contract)))
+        return self._sides
 
 
 def _check_options(candidates: int, margin: float = 0.0) -> None:

@@ -14,7 +14,9 @@ from vultus import choice
 from vultus.errors import ContractMismatchError, InputError, OperatingPointError, VultusError
 from vultus.gallery import faces
 from vultus.gallery.enrolment import Rules
+from vultus.gallery.erasure import sweep_keys
 from vultus.gallery.live import Live
+from vultus.gallery.masterkey import MasterKey
 from vultus.gallery.protocols import Analyzer, Choose, OperatingTable
 from vultus.gallery.store import Store
 from vultus.gallery.values import Keep
@@ -22,9 +24,8 @@ from vultus.operating import table_for
 from vultus.types import EmbeddingContract, OperatingPoint
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from vultus.gallery.erasure import Remains
+    from vultus.gallery.records import Records
 
 __all__ = ["Session"]
 
@@ -64,6 +65,7 @@ class Session:
         timeout: float = 5.0,
         operating: OperatingTable | None = None,
         choose: Choose = choice.choose,
+        master_key: MasterKey | None = None,
     ) -> Self:
         """Open the gallery in a folder; with `create` an absent or empty folder becomes one.
 
@@ -73,14 +75,17 @@ class Session:
         "none" does not; None takes what the gallery was created with, "aligned" for a new
         one. timeout: seconds to wait for another process. operating: thresholds, else those
         of `vultus.operating.table_for`. choose: which faces of a picture are meant.
+        master_key: opens a sealed gallery, and seals a new one; None takes the one that the
+        environment names (see `vultus.gallery.masterkey`), if any.
 
         Refused: no gallery there (NotFoundError, without `create`); a file, a folder with
         other things, another program's or a damaged database, a later version
-        (GalleryError); another process that holds it too long (GalleryBusyError); a disk
+        (GalleryError); a sealed gallery without its master key or key file (GalleryError,
+        NotFoundError); another process that holds it too long (GalleryBusyError); a disk
         that is full or cannot be written (StorageError); embeddings of another model
         (ContractMismatchError).
         """
-        store = Store(Path(path), create=create, keep=keep, read_only=read_only, timeout=timeout)
+        store = Store(Path(path), create=create, keep=keep, read_only=read_only, timeout=timeout, master_key=master_key)
         try:
             gallery = cls(store, analyzer, operating, choose)
             if contract is not None:
@@ -99,11 +104,13 @@ class Session:
     def close(self) -> None:
         """Let go of the gallery; a large one leaves a snapshot, so that it opens fast again."""
         with self._store.lock:
-            if self._store.is_open and not self._store.read_only and self._live.worth_saving():
+            if self._store.is_open and not self._store.read_only:
                 try:
-                    self._save_snapshot()
-                except VultusError as error:  # a snapshot is a convenience
-                    log.warning("no snapshot was written: %s", error)
+                    if self._live.worth_saving():
+                        self._save_snapshot()
+                    sweep_keys(self._store)
+                except VultusError as error:  # a snapshot is a convenience, keys are swept the next time
+                    log.warning("the gallery was not tidied up: %s", error)
             self._store.close()
 
     def __enter__(self) -> Self:
@@ -120,6 +127,11 @@ class Session:
         return self._store.folder
 
     @property
+    def sealed(self) -> bool:
+        """What is written of people is encrypted; in memory it is in the clear."""
+        return self._store.seal is not None
+
+    @property
     def contract(self) -> EmbeddingContract | None:
         """The recognition model of the embeddings; None before the first enrolment without an analyzer."""
         with self._store.read() as connection:
@@ -131,7 +143,7 @@ class Session:
         with self._store.read():
             return self._store.revision
 
-    def _agreed(self, connection: sqlite3.Connection) -> EmbeddingContract | None:
+    def _agreed(self, connection: Records) -> EmbeddingContract | None:
         """The contract in use; the one that this session came with must be the same."""
         used = faces.contract_in_use(connection)
         if used is None:
@@ -143,7 +155,7 @@ class Session:
             )
         return used[1]
 
-    def _need_contract(self, connection: sqlite3.Connection) -> EmbeddingContract:
+    def _need_contract(self, connection: Records) -> EmbeddingContract:
         contract = self._agreed(connection)
         if contract is None:
             raise InputError("nothing was enrolled in this gallery yet; open it with an analyzer, or with a contract")

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InputError, StorageError
 from vultus.gallery.exact import ExactIndex, Precision
+from vultus.gallery.folder import sync_folder
 from vultus.gallery.quantise import Codes
 from vultus.gallery.rows import BLOCK, Block
 
@@ -94,7 +95,7 @@ def write_snapshot(
             with suppress(OSError):
                 Path(name).unlink()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"could not write the snapshot {path}: {error}; free some space there") from None
     return size
@@ -124,7 +125,7 @@ def discard_snapshot(path: str | os.PathLike[str]) -> None:
     try:
         path.unlink(missing_ok=True)
         _sweep(path, older_than=-1.0)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StorageError(f"could not delete the snapshot {path}: {error}") from None
 
@@ -274,14 +275,3 @@ def _sweep(path: Path, *, older_than: float) -> None:
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > older_than:
                 left.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself durable, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,11 +1,13 @@
 """The SQLite file of record: opening it, transactions, and its errors in our words.
 
 A write is one `BEGIN IMMEDIATE` transaction that ends with the next revision number, or with
-no trace at all. With `synchronous=FULL` a commit that returned survives a power cut.
+no trace at all. With `synchronous=FULL` a commit that returned survives a power cut. In a sealed
+gallery new data keys are durable before the commit that needs them.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -15,16 +17,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vultus.errors import GalleryBusyError, GalleryError, InputError, NotFoundError, StorageError, VultusError
+from vultus.gallery.faults import fault
+from vultus.gallery.folder import prepare
+from vultus.gallery.keyfile import KEYS, KeyFile
+from vultus.gallery.masterkey import MasterKey, find_master_key
+from vultus.gallery.records import Records
 from vultus.gallery.schema import APPLICATION_ID, VERSION, climb
+from vultus.gallery.sealing import Seal
 from vultus.gallery.values import Keep
 
 __all__ = ["DATABASE", "Store"]
 
+log = logging.getLogger("vultus.gallery")
+
 DATABASE = "gallery.sqlite"
 _OLDEST = (3, 37)  # strict tables
-_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class Store:
@@ -34,7 +41,16 @@ class Store:
     Refused: see `Gallery.open`.
     """
 
-    def __init__(self, folder: Path, *, create: bool, keep: Keep | None, read_only: bool, timeout: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        create: bool,
+        keep: Keep | None,
+        read_only: bool,
+        timeout: float,
+        master_key: MasterKey | None = None,
+    ) -> None:
         self.folder = folder
         self.database = folder / DATABASE
         self.read_only = read_only
@@ -43,18 +59,19 @@ class Store:
         if sqlite3.sqlite_version_info < _OLDEST:
             raise GalleryError(f"expected SQLite 3.37 or later, this Python has {sqlite3.sqlite_version}")
         self._process = os.getpid()
-        self._connection: sqlite3.Connection | None = None
-        _prepare(folder, create=create and not read_only)
+        self._connection: Records | None = None
+        prepare(folder, DATABASE, create=create and not read_only)
         try:
             with self._in_our_words():
                 self._connect()
-                self._settle(create=create and not read_only, keep=keep)
+                self._settle(create=create and not read_only, keep=keep, master_key=master_key)
+                self._unlock(master_key)
         except BaseException:
             self.close()
             raise
 
     @property
-    def connection(self) -> sqlite3.Connection:
+    def connection(self) -> Records:
         """The open connection; refused (GalleryError) after `close` and in a forked child."""
         if self._connection is None:
             raise GalleryError(f"the gallery {self.folder} is closed; open it again")
@@ -71,6 +88,8 @@ class Store:
         """Let go of the file; doing it twice is fine."""
         with self.lock:
             if self._connection is not None and self._process == os.getpid():
+                if self._connection.seal is not None:
+                    self._connection.seal.keys.close()
                 self._connection.close()
             self._connection = None
 
@@ -81,7 +100,7 @@ class Store:
         return found
 
     @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[Records]:
         """One state of the gallery for everything inside; writers elsewhere are not held up."""
         with self.lock, self._in_our_words():
             connection = self.connection
@@ -90,12 +109,13 @@ class Store:
                 return
             connection.execute("BEGIN")
             try:
+                self._same_seal(connection)
                 yield connection
             finally:
                 _roll_back(connection)
 
     @contextmanager
-    def write(self, *, counted: bool = True) -> Iterator[sqlite3.Connection]:
+    def write(self, *, counted: bool = True) -> Iterator[Records]:
         """All of what happens inside, durable when this returns, or nothing of it.
 
         counted: False for housekeeping that changes nothing a search could see; the
@@ -112,28 +132,56 @@ class Store:
                 raise VultusError("a write inside another transaction")
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._same_seal(connection)
                 before = connection.total_changes
                 yield connection
                 if connection.total_changes != before:
                     if counted:
                         connection.execute("UPDATE gallery SET revision = revision + 1")
+                    if connection.seal is not None:
+                        connection.seal.commit()  # first: a person whose key is lost would be lost
                     connection.execute("COMMIT")
             finally:
                 _roll_back(connection)
 
-    def checkpoint(self) -> bool:
+    def checkpoint(self, *, wait: bool = True) -> bool:
         """Move everything from the write-ahead log into the database and empty the log.
 
-        False: another process reads an older state, the log could not be emptied.
+        False: another process reads an older state, the log could not be emptied. wait: for that
+        process, up to the timeout.
         """
         with self.lock, self._in_our_words():
-            busy: int = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            ask = self.connection.execute
+            try:
+                if not wait:
+                    ask("PRAGMA busy_timeout = 0")
+                busy: int = ask("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                ask(f"PRAGMA busy_timeout = {round(self.timeout * 1000)}")
             return not busy
 
     def vacuum(self) -> None:
-        """Write the database anew, without free pages and without gaps inside pages."""
+        """Write the database, and the key file, anew: without free pages and without gaps inside pages."""
         with self.lock, self._in_our_words():
             self.connection.execute("VACUUM")
+            if self.connection.seal is not None:
+                self.connection.seal.keys.vacuum()
+
+    @property
+    def seal(self) -> Seal | None:
+        """What opens and closes the gallery's values; None in the clear."""
+        return self.connection.seal
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where the data keys lie; None in the clear."""
+        return None if self.connection.seal is None else self.connection.seal.keys.path
+
+    def adopt_seal(self, seal: Seal | None) -> None:
+        """Go on with another seal, after the transaction that changed all values was committed."""
+        old, self.connection.seal = self.connection.seal, seal
+        if old is not None and old is not seal:
+            old.keys.close()
 
     def _connect(self) -> None:
         uri = self.database.resolve().as_uri()
@@ -146,12 +194,14 @@ class Store:
             # A medium that cannot be written has no place for the shared-memory file, and
             # nobody who could change it: read the file as it is, unless a log waits beside it.
             log = self.database.with_name(DATABASE + "-wal")
-            if _code(error) not in _DISK or (log.exists() and log.stat().st_size):
+            if fault(error) != "disk" or (log.exists() and log.stat().st_size):
                 raise
             self._connection = self._open(f"{uri}?mode=ro&immutable=1")
 
-    def _open(self, uri: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=self.timeout)
+    def _open(self, uri: str) -> Records:
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, timeout=self.timeout, factory=Records
+        )
         try:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")
@@ -164,7 +214,7 @@ class Store:
             raise
         return connection
 
-    def _settle(self, *, create: bool, keep: Keep | None) -> None:
+    def _settle(self, *, create: bool, keep: Keep | None, master_key: MasterKey | None) -> None:
         """Make the tables of a new gallery, bring an older one up, refuse what is no gallery."""
         version = self._version(create=create)
         if self.read_only:
@@ -177,9 +227,10 @@ class Store:
             if version < VERSION:
                 self.connection.execute("BEGIN IMMEDIATE")
                 try:
-                    climb(
-                        self.connection, self._version(create=create), keep or "aligned"
-                    )  # another may have been faster
+                    version = self._version(create=create)  # another may have been faster
+                    climb(self.connection, version, keep or "aligned")
+                    if version == 0:
+                        self._seal_from_birth(master_key or find_master_key())
                     self.connection.execute("COMMIT")
                 finally:
                     _roll_back(self.connection)
@@ -187,6 +238,43 @@ class Store:
         if keep is not None and keep != kept:
             raise InputError(
                 f"{self.folder} was created with keep={kept!r}, got keep={keep!r}; leave it out, or make a new gallery"
+            )
+
+    def _seal_from_birth(self, master_key: MasterKey | None) -> None:
+        """Where a master key is set, a new gallery is sealed before anybody is in it."""
+        if master_key is None:
+            return
+        (uuid,) = self.connection.execute("SELECT uuid FROM gallery").fetchone()
+        with Seal.create(uuid, self.folder / KEYS, master_key, timeout=self.timeout).keys as keys:
+            self.connection.execute("UPDATE gallery SET seal = ?", (keys.facts[1],))
+
+    def _unlock(self, master_key: MasterKey | None) -> None:
+        """Get ready to read a sealed gallery.
+
+        Refused: no master key, or not the right one (GalleryError), no key file (NotFoundError).
+        """
+        uuid, seal, place = self.connection.execute("SELECT uuid, seal, keys FROM gallery").fetchone()
+        if seal is None:
+            if master_key is not None:
+                log.warning("%s is not sealed; `vultus gallery seal` encrypts it with the master key", self.folder)
+            return
+        key = master_key or find_master_key(uuid)
+        if key is None:
+            raise GalleryError(
+                f"{self.folder} is sealed and no master key is set; name its file in VULTUS_MASTER_KEY_FILE (or set "
+                "VULTUS_MASTER_KEY, or put it into the keyring)"
+            )
+        path = self.folder / KEYS if place is None else Path(place)
+        self.connection.seal = Seal(uuid, KeyFile(path, read_only=self.read_only, timeout=self.timeout), key)
+        self._same_seal(self.connection)
+
+    def _same_seal(self, connection: Records) -> None:
+        """Refused (GalleryError): another process sealed the gallery, or took its seal off, since it was opened."""
+        (seal,) = connection.execute("SELECT seal FROM gallery").fetchone()
+        if seal != (None if connection.seal is None else connection.seal.id):
+            raise GalleryError(
+                f"{self.folder} was sealed or its seal taken off by another process, or its key file is another one; "
+                "open it again"
             )
 
     def _version(self, *, create: bool) -> int:
@@ -213,7 +301,7 @@ class Store:
             try:
                 (mode,) = self.connection.execute("PRAGMA journal_mode = WAL").fetchone()
             except sqlite3.OperationalError as error:
-                if _code(error) not in _BUSY or time.monotonic() > deadline:
+                if fault(error) != "busy" or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
             else:
@@ -232,60 +320,27 @@ class Store:
             raise self._worded(error) from error
 
     def _worded(self, error: sqlite3.Error) -> Exception:
-        code = _code(error)
-        if code in _BUSY:
+        kind = fault(error)
+        if kind == "busy":
             return GalleryBusyError(
                 f"{self.folder} is being written by another process for over {self.timeout:g} s; try again, or open it "
                 "with a longer timeout"
             )
-        if code in _DISK:
+        if kind == "disk":
             return StorageError(
                 f"{self.folder} could not be written or read ({error}); nothing was changed. Free some "
                 "space and check the folder's permissions"
             )
-        if code in _DAMAGED or (code is None and isinstance(error, sqlite3.OperationalError)):
+        if kind == "damaged":
             return GalleryError(
                 f"{self.database} is damaged or no database ({error}); restore it from a backup or export"
             )
         return error
 
 
-def _roll_back(connection: sqlite3.Connection) -> None:
+def _roll_back(connection: Records) -> None:
     """Leave the transaction, if SQLite did not do so itself (it does on a full disk)."""
+    if connection.seal is not None:
+        connection.seal.roll_back()
     if connection.in_transaction:
         connection.execute("ROLLBACK")
-
-
-def _code(error: sqlite3.Error) -> int | None:
-    """Primary result code; errors of the Python layer have none."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
-
-
-def _prepare(folder: Path, *, create: bool) -> None:
-    """Make the folder, or refuse a path that cannot be a gallery, before anything is written."""
-    try:
-        if folder.exists() and not folder.is_dir():
-            raise GalleryError(f"expected the folder of a gallery, {folder} is a file")
-        if (folder / DATABASE).is_dir():
-            raise GalleryError(f"expected a vultus gallery, {folder / DATABASE} is a folder")
-        if (folder / DATABASE).exists():
-            return
-        if not create:
-            raise NotFoundError(f"expected a gallery at {folder}, there is none; enroll somebody to create it")
-        if folder.exists() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-            raise GalleryError(f"expected a gallery or an empty folder, {folder} holds other files")
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync(folder.parent)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be used ({error.strerror}); choose another place") from error
-
-
-def _sync(folder: Path) -> None:
-    """Make a new name in a folder durable, where the system can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -21,6 +21,7 @@ from vultus.errors import (
 from vultus.types import Box, EmbeddingContract, Face, OperatingPoint, Quality, Refusal
 
 __all__ = [
+    "Backup",
     "Candidate",
     "Check",
     "Double",
@@ -36,6 +37,8 @@ __all__ = [
     "Receipt",
     "RefusalCode",
     "Refused",
+    "Restored",
+    "Sealing",
     "Stats",
     "Status",
     "Template",
@@ -158,6 +161,7 @@ class Identification:
     quality: Quality | None = None
     ordinal: int = 0  # which face of the picture
     refusals: tuple[Refusal, ...] = ()
+    normalised: float | None = None  # of the best candidate, where this and not the cosine was decided on
 
     @property
     def leads(self) -> tuple[Candidate, ...]:
@@ -165,6 +169,8 @@ class Identification:
         if self.operating is None:
             return ()
         threshold = self.operating.threshold
+        if self.normalised is not None:  # of the others it is not known: they are hints, all of them
+            return self.candidates[1:] if self.normalised >= threshold else self.candidates
         return tuple(candidate for candidate in self.candidates if candidate.score < threshold)
 
 
@@ -186,6 +192,7 @@ class Stats:
     snapshot: bool  # an index lies on disk, from which the gallery opens faster
     pending_erasures: int
     operating: OperatingPoint | None  # threshold at FPIR 1 % for the gallery as it stands
+    sealed: bool = False  # encrypted at rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +237,8 @@ class Receipt:
 
     status: "erased"; "pending", rows are gone but another process still reads the old
     pages, call `finish_erasures`; "traces", the scan found bytes of the person (`hits`).
-    Backups, exports and copies made before are not covered, nor are the cells of a disk.
+    Copies made before are not covered, nor are the cells of a disk; those that vultus made
+    are listed, unless they were sealed and their key is destroyed.
     """
 
     status: Literal["erased", "pending", "traces"]
@@ -247,6 +255,8 @@ class Receipt:
     scanned: bool  # False: finished by another process than the one that erased, without the patterns
     vacuumed: bool
     at: str
+    key_destroyed: bool | None = None  # None: the gallery was not sealed, there was no key
+    not_covered: tuple[str, ...] = ()  # backups and exports made before that still show the person
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +268,48 @@ class Export:
     templates: int
     crops: int
     bytes: int
+    sealed: bool = False  # under a passphrase
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """What became of a gallery that was sealed or whose seal was taken off, and what a search of its files found."""
+
+    sealed: bool  # as it is now
+    people: int
+    templates: int
+    crops: int
+    files: tuple[str, ...]  # files searched
+    bytes: int  # searched
+    needles: int  # byte patterns that must not be there any more: of all names, and of vectors and crops
+    sampled: int  # templates whose vectors and crops were looked for, spread evenly
+    hits: tuple[tuple[str, int], ...]  # file, patterns found in it
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a gallery that can be restored."""
+
+    path: str
+    gallery: str  # id
+    revision: int
+    people: int
+    templates: int
+    bytes: int
+    at: str
+    sealed: bool
+    with_keys: bool  # the key file lies in it: keep it as you keep the key file
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back from a backup."""
+
+    path: str
+    revision: int
+    people: int
+    templates: int
+    erased_since: int  # people whose data keys were destroyed after the backup, and who stay erased
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vultus.errors import InputError
 from vultus.metrics.identification import ScoreMatrix
 
-__all__ = ["adaptive_s_norm", "gallery_t_norm", "s_norm", "t_norm", "z_norm"]
+__all__ = ["adaptive_s_norm", "gallery_t_norm", "s_norm", "statistics", "t_norm", "z_norm"]
 
 _SMALLEST = 1e-6  # deviation below which float32 scores are as good as equal
 
@@ -33,7 +33,7 @@ def z_norm(scores: ScoreMatrix, template_cohort: ScoreMatrix, *, top: int | None
     array([[3., 1.]])
     """
     values, cohort = _fitting(scores, template_cohort, axis=1)
-    mean, deviation = _statistics(cohort, top)
+    mean, deviation = statistics(cohort, top)
     return np.asarray((values - mean[None, :]) / deviation[None, :])
 
 
@@ -44,7 +44,7 @@ def t_norm(scores: ScoreMatrix, probe_cohort: ScoreMatrix, *, top: int | None = 
     `z_norm`. Source: Auckenthaler, Carey and Lloyd-Thomas, Digital Signal Processing 10 (2000).
     """
     values, cohort = _fitting(scores, probe_cohort, axis=0)
-    mean, deviation = _statistics(cohort, top)
+    mean, deviation = statistics(cohort, top)
     return np.asarray((values - mean[:, None]) / deviation[:, None])
 
 
@@ -93,8 +93,12 @@ def gallery_t_norm(scores: ScoreMatrix) -> NDArray[np.float64]:
     return np.asarray(np.where(there, (values - middle - mean) / deviation, np.nan))
 
 
-def _statistics(cohort: NDArray[np.float64], top: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and deviation of each row, (rows,); NaN where a row has too few scores or they are alike."""
+def statistics(cohort_scores: ScoreMatrix, top: int | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of each row's scores with the cohort, (rows,): what the norms above subtract and divide by.
+
+    NaN where a row has too few scores or they are alike. Refused (InputError): as `z_norm`.
+    """
+    cohort = _matrix(cohort_scores)
     if cohort.shape[1] < 2 or (top is not None and not 2 <= top <= cohort.shape[1]):
         raise InputError(f"expected a cohort of two or more and a top within it, got {cohort.shape[1]} and top {top}")
     if top is not None:

@@ -1,0 +1,253 @@
+"""Requests to a server: pictures sent, problems raised as the library's errors, busy servers asked again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import numpy as np
+
+from vultus import errors
+from vultus.errors import MissingExtraError, VultusError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from vultus.images import Source
+
+__all__ = ["ERRORS", "Http", "ServiceError", "part"]
+
+# What the server calls the library's errors, see `vultus.server.problems`.
+ERRORS: Mapping[str, type[VultusError]] = {
+    "invalid_image": errors.ImageFormatError,
+    "too_large": errors.ImageTooLargeError,
+    "no_face": errors.NoFaceError,
+    "several_faces": errors.TooManyFacesError,
+    "face_refused": errors.FaceRefusedError,
+    "invalid_vector": errors.InvalidVectorError,
+    "not_found": errors.NotFoundError,
+    "contract_mismatch": errors.ContractMismatchError,
+    "conflict": errors.ConflictError,
+    "gallery_busy": errors.GalleryBusyError,
+    "gallery_unusable": errors.GalleryError,
+    "invalid_video": errors.VideoError,
+    "no_operating_point": errors.OperatingPointError,
+    "missing_extra": errors.MissingExtraError,
+    "invalid_request": errors.InputError,
+    "weights_unusable": errors.WeightsError,
+    "storage_unusable": errors.StorageError,
+}
+
+_AGAIN = (429, 503)
+_LONGEST_WAIT = 30.0  # seconds for a server that asks to be left alone
+
+
+class ServiceError(VultusError):
+    """The server refused in a way that the library has no error for: keys, roles, limits."""
+
+    def __init__(self, status: int, code: str, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code  # such as unauthorized, forbidden, rate_limited
+        self.retry_after = retry_after  # seconds
+
+
+class Http:
+    """The connections to a server; may be used by several threads."""
+
+    def __init__(
+        self,
+        address: str,
+        key: str,
+        *,
+        timeout: float = 60.0,
+        retries: int = 3,
+        verify: bool | str = True,
+    ) -> None:
+        """See `vultus.Client`."""
+        try:
+            import httpx
+        except ImportError as error:
+            raise MissingExtraError("the client needs httpx: pip install 'vultus[client]'") from error
+        self._retries = retries
+        self._http = httpx.Client(
+            base_url=address.rstrip("/"),
+            headers={"Authorization": f"Bearer {key}", "User-Agent": "vultus-client"},
+            timeout=timeout,
+            verify=_authorities(verify),
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def pictures(self, route: str, images: Mapping[str, list[Source]], **options: Any) -> Any:
+        """Send pictures: as a form, or as JSON where one of them is an address for the server to fetch."""
+        from vultus.images import is_url
+
+        data: dict[str, str] = options.pop("data", {})
+        listed = [(name, image) for name, given in images.items() for image in given]
+        if any(is_url(image) for _, image in listed):
+            body: dict[str, Any] = dict(data)
+            for name, given in images.items():
+                coded = [{"url": one} if is_url(one) else base64.b64encode(_file(one)[1]).decode() for one in given]
+                body[name] = coded if len(coded) > 1 else coded[0]
+            return self.json("POST", route, json=body, **options)
+        files = []
+        for number, (name, image) in enumerate(listed, 1):
+            label, content = _file(image)
+            files.append((name, (label or f"picture {number}", content)))
+        return self.json("POST", route, files=files, data=data, **options)
+
+    def items(self, route: str, **params: Any) -> Iterator[Any]:
+        """All items of a list, part by part."""
+        cursor = None
+        while True:
+            asked = {**params, "limit": 1000, **({} if cursor is None else {"cursor": cursor})}
+            page = self.json("GET", route, params=asked)
+            yield from page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return
+
+    def rows(self, job: str, progress: Callable[[int, int | None], None] | None = None) -> Iterator[Any]:
+        """Rows of a job as they come; a stream that breaks is taken up where it was."""
+        seen = 0
+        while True:
+            with self.stream("GET", f"/v1/jobs/{job}/events", headers={"Last-Event-ID": str(seen)}) as response:
+                for kind, number, data in _events(response.iter_lines()):
+                    if kind == "row":
+                        seen = number
+                        yield data
+                    elif kind == "progress" and progress is not None:
+                        progress(data["done"], data["total"])
+                    elif kind == "end":
+                        break
+                else:
+                    continue
+            state = self.json("GET", f"/v1/jobs/{job}")
+            if state["problem"] is not None:
+                raise error_of(state["problem"], None)
+            return
+
+    def json(self, method: str, route: str, **options: Any) -> Any:
+        """The answer as JSON, None where there is none."""
+        response = self.answered(method, route, **options)
+        return response.json() if response.content else None
+
+    def answered(self, method: str, route: str, **options: Any) -> httpx.Response:
+        """The answer of a request, which is made again while the server is busy: changes are done once."""
+        headers = {**options.pop("headers", {})}
+        if method != "GET" and "content" not in options:
+            headers["Idempotency-Key"] = uuid4().hex
+        for attempt in range(self._retries + 1):
+            with self._in_our_words():
+                response = self._http.request(method, route, headers=headers, **options)
+            wait = _seconds(response.headers.get("retry-after"))
+            if response.status_code not in _AGAIN or attempt == self._retries or wait is None or wait > _LONGEST_WAIT:
+                break
+            time.sleep(wait)
+        _check(response)
+        return response
+
+    @contextmanager
+    def stream(self, method: str, route: str, **options: Any) -> Iterator[httpx.Response]:
+        """The answer piece by piece."""
+        with self._in_our_words(), self._http.stream(method, route, **options) as response:
+            if response.status_code >= 400:
+                response.read()
+            _check(response)
+            yield response
+
+    @contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        import httpx
+
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise ServiceError(0, "unreachable", f"the server cannot be reached ({error})") from error
+
+
+def part(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
+
+
+def error_of(problem: Mapping[str, Any], retry_after: float | None) -> VultusError:
+    """A problem as the library's error, or as ServiceError where the library has none."""
+    code, detail = str(problem.get("code", "")), str(problem.get("detail", "the server gave no reason"))
+    kind = ERRORS.get(code)
+    return ServiceError(int(problem.get("status", 0)), code, detail, retry_after) if kind is None else kind(detail)
+
+
+def _check(response: httpx.Response) -> None:
+    if response.status_code < 400:
+        return
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict) or "code" not in problem:
+        problem = {
+            "status": response.status_code,
+            "code": "no_vultus",
+            "detail": "the answer is not of a vultus server",
+        }
+    raise error_of(problem, _seconds(response.headers.get("retry-after")))
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return None if text is None else max(0.0, float(text))
+    except ValueError:  # a date: longer than we would wait
+        return None
+
+
+def _authorities(verify: bool | str) -> Any:
+    import ssl
+
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+
+
+def _file(image: Source) -> tuple[str, bytes]:
+    """Name and bytes of a picture; arrays and Pillow pictures as PNG, losslessly."""
+    from vultus.gallery.faces import to_png
+    from vultus.images import read
+
+    if isinstance(image, bytes | bytearray | memoryview):
+        return "", bytes(image)
+    if isinstance(image, str | os.PathLike):
+        path = Path(os.fsdecode(image))
+        try:
+            return path.name, path.read_bytes()
+        except FileNotFoundError as error:
+            raise errors.NotFoundError(f"{path}: there is no such file; check the path") from error
+        except OSError as error:
+            raise errors.InputError(f"{path}: the file cannot be read ({error.strerror})") from error
+    return "", to_png(read(np.asarray(image) if isinstance(image, np.ndarray) else image))
+
+
+def _events(lines: Iterable[str]) -> Iterator[tuple[str, int, Any]]:
+    """Server-sent events: kind, number, data."""
+    kind, number, data = "", 0, ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "event":
+            kind = value
+        elif name == "id":
+            number = int(value)
+        elif name == "data":
+            data += value
+        elif not line and kind:
+            yield kind, number, json.loads(data)
+            kind, data = "", ""

@@ -1,0 +1,1 @@
+"""vultus as a service: galleries, keys, limits, a journal, and several APIs on one core."""

@@ -1,0 +1,83 @@
+"""The app: the core, and every API on it that is there."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from vultus import __version__
+from vultus.server import problems
+from vultus.server.auth import check_routes
+from vultus.server.door import Door
+from vultus.server.service import Service
+from vultus.server.settings import Settings
+
+if TYPE_CHECKING:
+    from vultus.server.batching import Analyzer
+    from vultus.server.service import Operating
+
+__all__ = ["ROUTERS", "create_app"]
+
+# Each is a module with `router`, and, where its errors look otherwise, `add_voice(app)`.
+ROUTERS = (
+    "vultus.server.routes.health",
+    "vultus.server.routes.v1",
+    "vultus.server.routes.aws",
+    "vultus.server.routes.compreface",
+    "vultus.server.page",
+)
+
+
+def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: Operating | None = None) -> FastAPI:
+    """The app over a folder of galleries; `app.state.service` is its core.
+
+    analyzer: what reads pictures; None loads the default models at the start. operating:
+    the thresholds of its model; None takes the shipped ones.
+    """
+    service = Service(settings, analyzer, operating)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(title="vultus", version=__version__, lifespan=life, openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.service = service
+    problems.register(app)
+    for name in ROUTERS:
+        if importlib.util.find_spec(name) is None:
+            continue
+        module = importlib.import_module(name)
+        if not hasattr(module, "router"):  # a package whose files are not all there
+            continue
+        router: APIRouter = module.router
+        app.router.routes.extend(router.routes)
+        if hasattr(module, "add_voice"):
+            module.add_voice(app)
+    check_routes(app)
+    if settings.cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "X-API-Key",
+            ],
+            expose_headers=["ETag", "Retry-After", "X-Request-Id"],
+        )
+    app.add_middleware(Door, service=service)
+    return app

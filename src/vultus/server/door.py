@@ -1,0 +1,117 @@
+"""What every request passes first and last: its id, the bounds of its body, the log line, the counts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+
+from vultus.server import logs, problems, tracing
+from vultus.server.limits import Intake
+from vultus.server.service import Service
+
+__all__ = ["Door"]
+
+log = logging.getLogger("vultus.server.requests")
+
+Message = MutableMapping[str, Any]
+App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
+
+_HEADERS = {  # unless the route says otherwise
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds
+
+
+class Door:
+    """ASGI middleware around the whole app."""
+
+    def __init__(self, app: App, service: Service) -> None:
+        """service: whose limits hold."""
+        self._app = app
+        self._service = service
+
+    async def __call__(
+        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        settings = self._service.settings
+        about = logs.begin(headers.get("x-request-id"))
+        about.method = scope["method"]
+        about.client = scope["client"][0] if scope.get("client") else ""
+        about.limit, about.seconds = settings.json_bytes, settings.body_seconds
+        declared = _length(headers)
+        intake = Intake(receive, about, settings, self._service.held, declared)
+        if not declared and "transfer-encoding" not in headers:
+            intake.bodyless = True
+        intake.invited = headers.get("expect", "").lower() != "100-continue"
+        scope["vultus.intake"] = intake
+        start = time.perf_counter()
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                told = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    told.setdefault(name, value)
+                told["X-Request-Id"] = about.request_id
+                if settings.tls_cert is not None:
+                    told.setdefault("Strict-Transport-Security", "max-age=31536000")
+                if not intake.bodyless and not await intake.drain():
+                    told["Connection"] = "close"
+            await send(message)
+
+        with tracing.span(about, headers):
+            try:
+                await self._app(scope, intake, answer)
+            except Exception as error:  # the client gets an answer and the log the reason, whatever it is
+                if status:  # half an answer is out: the connection is cut
+                    log.exception("the answer broke off")
+                    raise
+                with suppress(OSError):
+                    response = problems.answer(Request(scope, intake), error)
+                    await response(scope, intake, answer)
+            finally:
+                intake.release()
+                route = scope.get("route")
+                about.route = getattr(route, "path", "") or "unknown"
+                self._tell(about, status, time.perf_counter() - start)
+
+    def _tell(self, about: logs.About, status: int, seconds: float) -> None:
+        metrics = self._service.metrics
+        metrics.count("vultus_requests_total", route=about.route, code=str(status))
+        metrics.observe("vultus_request_seconds", seconds, route=about.route)
+        if about.problem:
+            metrics.count("vultus_refused_total", reason=about.problem)
+        fields: dict[str, object] = {
+            "method": about.method,
+            "route": about.route,
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+            "bytes": about.received,
+        }
+        for name in ("key", "client", "problem"):
+            if value := getattr(about, name):
+                fields[name] = value
+        level = logging.DEBUG if about.route in _QUIET and status < 400 else logging.INFO
+        log.log(level, "request", extra={"fields": fields})
+
+
+def _length(headers: Headers) -> int | None:
+    """The Content-Length, None where there is none; the HTTP parser refused what is no number."""
+    text = headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,1 @@
+"""The APIs, each a module with a `router`."""

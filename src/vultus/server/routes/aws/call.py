@@ -1,0 +1,117 @@
+"""One call of an operation: who asks for what, and what every operation needs of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from vultus.errors import ImageTooLargeError
+from vultus.gallery import Gallery
+from vultus.models.quality import Level, gate
+from vultus.server.auth import Caller
+from vultus.server.batching import Picture
+from vultus.server.policy import ScorePolicy
+from vultus.server.routes.aws.details import model_version, reasons_of
+from vultus.server.routes.aws.scale import Scale
+from vultus.server.routes.aws.stored import StoredFace
+from vultus.server.service import Service
+from vultus.types import Reading
+
+__all__ = ["MOST_FACES", "Call", "Sorted", "scale_of"]
+
+MOST_FACES = 100  # of one picture; the largest
+_LISTED = 200  # ids in one entry of the journal
+_LEVELS: dict[str, Level] = {"NONE": "none", "LOW": "low", "MEDIUM": "medium", "HIGH": "high"}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sorted:
+    """The faces of a picture, largest first, and which of them are good enough."""
+
+    picture: Picture
+    good: tuple[tuple[int, Reading], ...]  # which face of the picture, and the face
+    bad: tuple[tuple[Reading, list[str]], ...]  # with the reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks for what."""
+
+    service: Service
+    caller: Caller
+    region: str
+    fields: dict[str, Any]  # those that were given, checked
+
+    @property
+    def collection(self) -> str:
+        """Name of the gallery."""
+        return str(self.fields["CollectionId"])
+
+    @property
+    def version(self) -> str:
+        """Number of the recognition model in use."""
+        return model_version(self.service.analyzer.contract)
+
+    async def on(self, work: Callable[Concatenate[Gallery, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something with the collection's gallery, in a thread."""
+        return await self.service.on(self.collection, work, *args, **kwargs)
+
+    async def faces(self, name: str, default: str) -> Sorted:
+        """The faces of the picture in a field, by its QualityFilter.
+
+        default: the filter where none is given; AUTO is MEDIUM for faces that are to be
+        stored and LOW for others. Refused (ImageTooLargeError): over the key's own bound.
+        """
+        data: bytes = self.fields[name]
+        bound = self.caller.key.upload_bytes or self.service.settings.upload_bytes
+        if len(data) > bound:
+            raise ImageTooLargeError(f"expected a picture of at most {bound} bytes, got {len(data)}")
+        picture, readings = await self.service.read(data)
+        chosen = self.fields.get("QualityFilter", default)
+        level = _LEVELS.get(chosen, "medium" if default == "AUTO" else "low")
+        judged = [(index, one, gate(one.quality, level)) for index, one in enumerate(readings[:MOST_FACES])]
+        return Sorted(
+            picture,
+            tuple((index, one) for index, one, refusals in judged if not refusals and one.embedding is not None),
+            tuple((one, reasons_of(refusals)) for _, one, refusals in judged if refusals),
+        )
+
+    def least(self, name: str, default: float) -> float:
+        """The cosine that a threshold of 0 to 100 in a field asks for."""
+        step = 10.0**-self.policy.decimals
+        return scale_of(self.service).cosine(self.fields.get(name, default), step)
+
+    def similarity(self, score: float, least: float) -> float:
+        """A score that reached `least`, as it may be told. least: the larger of what is asked for and the floor."""
+        told = self.policy.score(score, min(score, least))
+        return scale_of(self.service).similarity(score if told is None else told)
+
+    @property
+    def policy(self) -> ScorePolicy:
+        """What may be told."""
+        return self.service.policy
+
+    def note(self, action: str, **about: Any) -> None:
+        """Write into the journal."""
+        self.service.note(self.caller.key.id, action, gallery=self.fields.get("CollectionId", ""), **about)
+
+    def note_faces(self, action: str, faces: Sequence[StoredFace], **about: Any) -> None:
+        """Write what was done to some faces into the journal, whose entries hold 200 ids at most."""
+        ids = [face.uuid for face in faces]
+        for start in range(0, len(ids), _LISTED):
+            self.note(action, faces=ids[start : start + _LISTED], **about)
+
+
+_SCALES: WeakKeyDictionary[Service, Scale] = WeakKeyDictionary()
+
+
+def scale_of(service: Service) -> Scale:
+    """The scale of the service's model."""
+    if service not in _SCALES:
+        _SCALES[service] = Scale.of(service.operating)
+    return _SCALES[service]

@@ -1,0 +1,11 @@
+"""The own API, version 1."""
+
+from fastapi import APIRouter
+
+from vultus.server.routes.v1 import about, galleries, jobs, journal, keys, matching, people
+
+__all__ = ["router"]
+
+router = APIRouter()
+for _part in (about, matching, galleries, people, jobs, journal, keys):
+    router.routes.extend(_part.router.routes)

@@ -1,0 +1,132 @@
+"""Keys: where they are kept, what each role sees, and how a session ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .conftest import Desk, enrol, go, sign_in
+
+Open = Callable[..., Any]
+
+SECTIONS = {
+    "viewer": ["People", "Thresholds", "Galleries", "Health"],
+    "operator": ["People", "Identify", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
+    "enroller": ["People", "Identify", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
+    "admin": [
+        "People", "Identify", "Sort faces", "Decisions", "Thresholds", "Galleries", "Keys and roles", "Audit log", "Health",
+    ],
+    "auditor": ["Decisions", "Audit log", "Health"],
+    "monitor": ["Health"],
+}  # fmt: skip
+
+
+def test_a_wrong_key_is_told_and_can_be_typed_again(desk: Desk, open_page: Open) -> None:
+    page = open_page()
+    page.get_by_label("Key", exact=True).fill("vk_wrong")
+    page.keyboard.press("Enter")
+
+    page.get_by_role("alert").get_by_text("The key is not valid").wait_for()
+    assert page.evaluate("sessionStorage.length") == 0
+    sign_in(page, desk.key)
+    page.get_by_role("heading", name="People", exact=True).wait_for()
+
+
+def test_the_key_is_in_this_tab_alone_and_nowhere_to_be_seen(desk: Desk, open_page: Open) -> None:
+    page = open_page(desk.key)
+    for section in ("identify", "keys", "health", "audit"):
+        go(page, section)
+        assert desk.key not in page.url
+        assert desk.key not in page.content()
+    kept = page.evaluate("[JSON.stringify(localStorage), document.cookie, JSON.stringify(history.state)]")
+
+    assert all(desk.key not in str(one) for one in kept)
+    assert page.evaluate("sessionStorage.getItem('vultus.key')") == desk.key
+    assert page.context.cookies() == []
+
+
+def test_a_reload_stays_signed_in_and_signing_out_forgets(desk: Desk, open_page: Open) -> None:
+    page = open_page(desk.key)
+    go(page, "thresholds")
+    page.reload()
+    page.get_by_role("heading", name="Thresholds", exact=True).wait_for()
+    page.get_by_role("button", name="Sign out").click()
+
+    page.get_by_label("Key", exact=True).wait_for()
+    assert page.evaluate("sessionStorage.length") == 0
+    assert "#" not in page.url
+
+
+def test_a_revoked_key_ends_the_session_in_words(desk: Desk, open_page: Open) -> None:
+    page = open_page(desk.make_key("operator"))
+    key = next(one for one in desk.server.service.keys.list() if one.role == "operator")
+    desk.server.service.keys.revoke(key.id)
+    page.get_by_role("link", name="Thresholds").click()
+
+    page.get_by_role("alert").get_by_text("The key is not valid").wait_for()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize("role", SECTIONS)
+def test_each_role_sees_its_sections(desk: Desk, open_page: Open, role: str) -> None:
+    page = open_page(desk.make_key(role))
+
+    seen = page.get_by_role("navigation", name="Sections").first.get_by_role("link").all_inner_texts()
+    assert seen == SECTIONS[role]
+    assert page.locator("main h1").inner_text() == SECTIONS[role][0]
+
+
+@pytest.mark.parametrize(
+    ("role", "changes"),
+    [
+        ("viewer", []),
+        ("operator", []),
+        ("enroller", ["Rename", "Merge with …", "Remove"]),
+        ("admin", ["Rename", "Merge with …", "Remove", "Erase with proof"]),
+    ],
+)
+def test_each_role_sees_the_changes_that_it_may_make(
+    desk: Desk, open_page: Open, role: str, changes: list[str]
+) -> None:
+    ada = enrol(desk, "Ada")
+    page = open_page(desk.make_key(role))
+    go(page, f"people/{ada.id}")
+
+    assert (
+        page.locator("main").get_by_role("group", name="Change this person").get_by_role("button").all_inner_texts()
+        == changes
+    )
+    go(page, "thresholds")
+    assert page.get_by_role("button", name="Use this from now on").count() == (1 if role == "admin" else 0)
+    go(page, "galleries")
+    assert page.get_by_role("button", name="Delete").count() == (1 if role == "admin" else 0)
+
+
+def test_an_address_of_another_role_opens_what_the_key_may_see(desk: Desk, open_page: Open) -> None:
+    page = open_page(desk.make_key("operator"))
+    page.evaluate("location.hash = '#/keys'")
+
+    page.get_by_text("Your key's role does not open Keys and roles.").wait_for()
+    assert page.locator("main h1").inner_text() == "People"
+
+
+def test_a_key_for_one_gallery_sees_no_other(desk: Desk, open_page: Open) -> None:
+    desk.server.service.create_gallery("visitors")
+    page = open_page(desk.make_key("operator", "visitors"))
+
+    assert page.get_by_label("Gallery").locator("option").all_inner_texts() == ["visitors"]
+
+
+def test_galleries_are_switched_and_stay_chosen(desk: Desk, open_page: Open) -> None:
+    desk.server.service.create_gallery("visitors")
+    enrol(desk, "Ada")
+    page = open_page(desk.key)
+    page.get_by_role("link", name="Ada").wait_for()
+    page.get_by_label("Gallery").select_option("visitors")
+
+    page.get_by_text("Nobody is known here yet").wait_for()
+    page.reload()
+    page.get_by_text("Nobody is known here yet").wait_for()
+    assert page.get_by_label("Gallery").input_value() == "visitors"
