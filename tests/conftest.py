@@ -13,7 +13,6 @@ from vultus.analyzer import Analyzer
 from vultus.errors import WeightsError
 from vultus.types import Image
 
-
 # A busy machine is slow now and then, which says nothing about the code.
 settings.register_profile("vultus", deadline=None)
 settings.load_profile("vultus")

@@ -11,7 +11,19 @@ import pytest
 from vultus.cli import app as cli
 
 Vultus = Callable[..., Any]
-COMMANDS = ["detect", "verify", "enroll", "identify", "cluster", "calibrate", "thresholds", "demo", "models", "gallery", "evaluate"]
+COMMANDS = [
+    "detect",
+    "verify",
+    "enroll",
+    "identify",
+    "cluster",
+    "calibrate",
+    "thresholds",
+    "demo",
+    "models",
+    "gallery",
+    "evaluate",
+]
 
 
 def test_no_command_shows_the_help(vultus: Vultus) -> None:

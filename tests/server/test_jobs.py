@@ -96,6 +96,7 @@ def test_a_film_gives_a_row_a_track(served: Served, tmp_path: Path) -> None:
     assert again == [str(n) for n in range(3, len(rows) + 1)]
     assert served.admin.get(f"/v1/jobs/{job}/events", headers={"Last-Event-ID": "99"}).status_code == 422
     assert [*(served.service.settings.state / "jobs").iterdir()] == []
+    served.service.decisions.flush()
     actions = [one.action for one in served.service.journal.entries(action="identify")]
     assert len(actions) == len(rows)
 

@@ -332,7 +332,7 @@ def test_what_nobody_expected_is_answered_and_told_in_the_log(serve: Serve, capl
             raise RuntimeError("secret detail")
 
     served = serve(model=Broken())
-    answer = served.admin.post("/v1/detect", content=png("Ada"), headers={"Content-Type": "image/png"})
+    answer = served.admin.post("/v1/embed", content=png("Ada"), headers={"Content-Type": "image/png"})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text
     assert "secret detail" in caplog.text

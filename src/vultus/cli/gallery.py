@@ -19,6 +19,9 @@ __all__ = ["add_to"]
 
 gallery_app = typer.Typer(no_args_is_help=True, help="The people who are known: look, correct, move, erase.")
 
+PassphraseOption = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase of a sealed export.")
+]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A person's name or id.")]
 
 
@@ -210,12 +213,20 @@ def reject(
 def export(
     path: Annotated[Path, typer.Argument(metavar="FILE")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
+    passphrase_file: PassphraseOption = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Write a sealed gallery's export in the clear.")] = False,
     gallery: options.GalleryOption = Path("gallery"),
     json: options.JsonOption = False,
 ) -> None:
-    """Write everything into one file. It holds biometric templates in the clear: keep it as you keep the gallery."""
+    """Write everything into one file: sealed by a passphrase, or in the clear, to be kept as you keep the gallery."""
     with _open(gallery) as known, progress("exporting", None, quiet=json) as advance:
-        done = known.export(path, overwrite=overwrite, progress=lambda at, of: advance(to=at, total=of))
+        done = known.export(
+            path,
+            overwrite=overwrite,
+            passphrase=_passphrase(passphrase_file),
+            clear=clear,
+            progress=lambda at, of: advance(to=at, total=of),
+        )
     _counts(done, json)
 
 
@@ -223,13 +234,17 @@ def export(
 def import_(
     path: Annotated[Path, typer.Argument(metavar="FILE")],
     merge: Annotated[bool, typer.Option("--merge", help="Add to people whose names are taken.")] = False,
+    passphrase_file: PassphraseOption = None,
     gallery: options.GalleryOption = Path("gallery"),
     json: options.JsonOption = False,
 ) -> None:
     """Take in the people of an exported file: all of them or, when anything is wrong, none."""
     with _open(gallery, create=True) as known, progress("importing", None, quiet=json) as advance:
         done = known.import_(
-            path, on_conflict="merge" if merge else "refuse", progress=lambda at, of: advance(to=at, total=of)
+            path,
+            on_conflict="merge" if merge else "refuse",
+            passphrase=_passphrase(passphrase_file),
+            progress=lambda at, of: advance(to=at, total=of),
         )
     _counts(done, json)
 
@@ -299,6 +314,19 @@ def stats(gallery: options.GalleryOption = Path("gallery"), json: options.JsonOp
     )
     if numbers.operating is not None:
         console().print(f"[dim]{point_line(numbers.operating)}[/]", soft_wrap=True)
+
+
+def _passphrase(file: Path | None) -> str | None:
+    """The first line of the file: a passphrase on the command line would stay in the shell's history."""
+    if file is None:
+        return None
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"could not read the passphrase in {file}: {error}") from error
+    if not lines or not lines[0]:
+        raise InputError(f"expected a passphrase in the first line of {file}, it is empty")
+    return lines[0]
 
 
 def _face(known: Gallery, name: str, short: str) -> str:

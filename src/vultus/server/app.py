@@ -50,7 +50,22 @@ def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: 
         finally:
             await service.stop()
 
-    app = FastAPI(title="vultus", version=__version__, lifespan=life, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="vultus",
+        version=__version__,
+        lifespan=life,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        # Its own spans hold whole paths, with names in them; ours hold the route (`vultus.server.tracing`).
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
     app.state.service = service
     problems.register(app)
     for name in ROUTERS:

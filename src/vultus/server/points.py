@@ -10,20 +10,22 @@ from pathlib import Path
 from vultus.errors import InputError, StorageError
 from vultus.weights import write_atomically
 
-__all__ = ["Points", "Rates"]
+__all__ = ["LEAST_RATE", "Points", "Rates"]
+
+LEAST_RATE = 1e-9  # far below what any data can show
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a gallery's answers may get wrong. Refused (InputError): rates outside 0 to 0.5."""
+    """What a gallery's answers may get wrong. Refused (InputError): rates outside 1e-9 to 0.5."""
 
     fpir: float = 0.01  # share of strangers' searches that may name somebody
     fmr: float = 0.001  # share of pairs of different people that may pass as one
 
     def __post_init__(self) -> None:
         for name in ("fpir", "fmr"):
-            if not 0 < getattr(self, name) <= 0.5:
-                raise InputError(f"expected {name} above 0 and up to 0.5, got {getattr(self, name)}")
+            if not LEAST_RATE <= getattr(self, name) <= 0.5:
+                raise InputError(f"expected {name} of {LEAST_RATE:g} to 0.5, got {getattr(self, name)}")
 
 
 class Points:

@@ -91,7 +91,9 @@ def test_the_last_administrator_cannot_lock_everybody_out(desk: Desk, open_page:
     page.get_by_role("button", name="Revoke key running").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
 
-    page.get_by_role("dialog").get_by_text("Expected another administrator's key to be left; create one first.").wait_for()
+    page.get_by_role("dialog").get_by_text(
+        "Expected another administrator's key to be left; create one first."
+    ).wait_for()
 
 
 def test_the_audit_log_is_read_filtered_verified_and_saved(desk: Desk, open_page: Open) -> None:

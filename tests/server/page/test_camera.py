@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,19 +31,24 @@ def test_a_stream_is_named_live(desk: Desk, with_camera: Any) -> None:
     asked: list[str] = []
     with windows(with_camera, desk) as opened:
         page = opened(desk.make_key("operator"))
-        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]) if request.method == "POST" else None)
+        page.on(
+            "request",
+            lambda request: asked.append(request.url.rpartition("/")[2]) if request.method == "POST" else None,
+        )
         go(page, "identify/camera")
         page.get_by_role("button", name="Start the camera").click()
         page.get_by_role("list", name="Answers, the latest first").get_by_role("link", name="Ada").wait_for()
         before = len(asked)
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(1500)
         sent = len(asked) - before
         box = drawn(page, "match")
-        page.wait_for_timeout(600)
+        page.wait_for_timeout(300)
         later = drawn(page, "match")
 
-        assert 4 <= sent <= 9  # at most four a second
-        assert sum(address.startswith("identify") for address in asked) < len(asked)  # a face that is known is only followed
+        assert 2 <= sent <= 7  # at most four a second
+        assert sum(address.startswith("identify") for address in asked) < len(
+            asked
+        )  # a face that is known is only followed
         assert len(box) > 300
         assert len(later) > 300
         assert page.get_by_role("list", name="Answers, the latest first").get_by_role("listitem").count() == 1
@@ -52,7 +56,7 @@ def test_a_stream_is_named_live(desk: Desk, with_camera: Any) -> None:
         page.get_by_role("button", name="Stop the camera").click()
         page.get_by_text("The camera is off").wait_for()
         stopped = len(asked)
-        page.wait_for_timeout(700)
+        page.wait_for_timeout(500)
         assert len(asked) - stopped <= 1  # the frame that was under way
 
 

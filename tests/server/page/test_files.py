@@ -10,15 +10,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .conftest import Desk, desk_in
+from .conftest import desk_in
 
 FILES = Path(str(resources.files("vultus.server.page") / "files"))
 SCRIPTS = sorted(FILES.rglob("*.js"))
 
 
-@pytest.fixture
-def client(desk: Desk) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=desk.address) as made:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with desk_in(tmp_path_factory.mktemp("galleries")) as desk, httpx.Client(base_url=desk.address) as made:
         yield made
 
 
@@ -72,7 +72,11 @@ def test_the_page_holds_no_script_and_no_style_of_its_own() -> None:
 
     assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
     assert re.findall(r"<style|\sstyle=|\son\w+=", html) == []
-    assert all((FILES / name).is_file() for name in re.findall(r'(?:src|href)="page/([^"]+)"', html))
+    # Everything is named, so that it is fetched side by side.
+    named = re.findall(r'(?:src|href)="page/([^"]+)"', html)
+    assert sorted(named) == sorted(
+        str(path.relative_to(FILES)) for path in FILES.rglob("*.*") if path.name != "index.html"
+    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(FILES)))

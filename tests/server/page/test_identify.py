@@ -124,7 +124,9 @@ def test_decisions_are_kept_in_the_tab_and_read_from_the_journal(desk: Desk, ope
 
 def test_an_auditor_sees_decisions_without_names(desk: Desk, open_page: Open) -> None:
     ada = enrol(desk, "Ada")
-    desk.server.service.note("someone", "identify", gallery="staff", target=ada.id, decision="match", score=0.9, threshold=0.3, fpir=0.01)
+    desk.server.service.note(
+        "someone", "identify", gallery="staff", target=ada.id, decision="match", score=0.9, threshold=0.3, fpir=0.01
+    )
     page = open_page(desk.make_key("auditor"))
     go(page, "decisions")
     row = page.get_by_role("row").nth(1)

@@ -75,7 +75,9 @@ def test_what_cannot_be_used_is_told_picture_by_picture(desk: Desk, open_page: O
     page = open_page(desk.key)
     go(page, "people/add")
     broken = {"name": "broken.png", "mimeType": "image/png", "buffer": b"no picture"}
-    drop(page, broken, upload("empty.png"), upload("small.png", "Bob", side=32), upload("two.png", "Ada", "Bob", seed=3))
+    drop(
+        page, broken, upload("empty.png"), upload("small.png", "Bob", side=32), upload("two.png", "Ada", "Bob", seed=3)
+    )
     items = page.get_by_role("list", name="Pictures").locator("> li")
     items.filter(has_text="broken.png").get_by_text("This is not a picture, or a damaged one").wait_for()
     items.filter(has_text="empty.png").get_by_text("No face was found").wait_for()

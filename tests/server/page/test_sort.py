@@ -48,7 +48,9 @@ def test_a_group_is_dragged_onto_a_person(desk: Desk, open_page: Open) -> None:
     mine = next(
         at for at in (1, 2, 3) if page.get_by_role("region", name=f"Group {at}").get_by_label("Face on 5.png").count()
     )
-    target = page.get_by_role("complementary", name="People who are known").get_by_role("listitem").filter(has_text="Ada")
+    target = (
+        page.get_by_role("complementary", name="People who are known").get_by_role("listitem").filter(has_text="Ada")
+    )
     page.get_by_role("region", name=f"Group {mine}").get_by_role("heading").drag_to(target)
     page.get_by_text(f"2 faces of Group {mine} went to Ada.").wait_for()
 

@@ -32,7 +32,11 @@ def test_the_slider_shows_the_rates_that_follow_for_this_gallery(desk: Desk, ope
     strict = figures(page)
 
     assert loose == {"Threshold": f"{table.identify(0.01, [2, 2, 2]).threshold:.3f}", "FPIR": "1 %", "FMR": "0.17 %"}
-    assert strict == {"Threshold": f"{table.identify(0.001, [2, 2, 2]).threshold:.3f}", "FPIR": "0.1 %", "FMR": "1 in 6,000"}
+    assert strict == {
+        "Threshold": f"{table.identify(0.001, [2, 2, 2]).threshold:.3f}",
+        "FPIR": "0.1 %",
+        "FMR": "1 in 6,000",
+    }
     page.get_by_text("only looked at").wait_for()
     page.get_by_label("Searches of strangers a day").fill("200")
     page.get_by_text("one every 5 days").wait_for()

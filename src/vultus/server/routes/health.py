@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from vultus import __version__
 from vultus.server.auth import Caller, allow, public, service_of
 from vultus.server.metrics import CONTENT_TYPE
+from vultus.server.routes.v1.schemas import PROBLEMS
 
 __all__ = ["router"]
 
@@ -35,7 +36,7 @@ async def ready(request: Request) -> JSONResponse:
     return JSONResponse({"status": status}, 200 if service.ready else 503)
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="Figures for Prometheus")
+@router.get("/metrics", response_class=PlainTextResponse, responses=PROBLEMS, summary="Figures for Prometheus")
 async def metrics(request: Request, _caller: Annotated[Caller, allow("monitor")]) -> PlainTextResponse:
     """Counts, times and gauges in the text format; no names and no ids."""
     service = service_of(request)

@@ -76,9 +76,11 @@ async function render() {
     },
     /** Title, what the section is for, and its buttons. */
     head(title, intro, ...actions) {
+      const reading = document.activeElement === heading;
       heading.textContent = title;
       document.title = `${title} · vultus`;
       fill(head, h("div", null, heading, intro && h("p", null, intro)), actions.length ? h("div", { class: "row" }, ...actions) : null);
+      if (reading) heading.focus({ preventScroll: true }); // it was taken out and put back
     },
   };
   if (known && known !== section) say(`Your key's role does not open ${known.label}.`);

@@ -84,7 +84,7 @@ export async function prepare(file) {
   if (pixels <= limits.pixels && file.size <= limits.upload_bytes && KINDS.includes(file.type)) {
     return { blob: file, name, url: URL.createObjectURL(file), bitmap, smaller: false };
   }
-  const scale = Math.min(1, SMALLER / Math.max(bitmap.width, bitmap.height));
+  const scale = Math.min(1, SMALLER / Math.max(bitmap.width, bitmap.height), Math.sqrt(limits.pixels / pixels) * 0.98);
   const canvas = h("canvas", { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
   canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   bitmap.close();

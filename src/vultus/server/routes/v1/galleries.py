@@ -19,7 +19,7 @@ from vultus.errors import ConflictError, GalleryError, InputError, StorageError
 from vultus.gallery import Gallery, values
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.limits import Intake
-from vultus.server.points import Rates
+from vultus.server.points import LEAST_RATE, Rates
 from vultus.server.problems import Problem
 from vultus.server.routes.v1 import schemas
 from vultus.server.routes.v1.conditions import check_match, respond
@@ -150,8 +150,10 @@ async def operating_point(
     request: Request,
     gallery: str,
     _caller: Annotated[Caller, allow("viewer")],
-    fpir: Annotated[float | None, Query(gt=0, le=0.5, description="What the threshold would be at this rate.")] = None,
-    fmr: Annotated[float | None, Query(gt=0, le=0.5)] = None,
+    fpir: Annotated[
+        float | None, Query(ge=LEAST_RATE, le=0.5, description="What the threshold would be at this rate.")
+    ] = None,
+    fmr: Annotated[float | None, Query(ge=LEAST_RATE, le=0.5)] = None,
 ) -> Response:
     """The rates that an administrator chose, or those asked about, and the thresholds that follow for this gallery."""
     service = service_of(request)

@@ -22,6 +22,7 @@ from vultus.server import films
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.batching import Answer
 from vultus.server.jobs import Job
+from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
 from vultus.server.routes.v1 import schemas
 from vultus.server.routes.v1.galleries import receive_file
@@ -67,7 +68,7 @@ async def video(
     request: Request,
     caller: Annotated[Caller, allow("operator", uploads="video")],
     gallery: Annotated[str, Query(max_length=255)],
-    fpir: Annotated[float | None, Query(gt=0, le=0.5)] = None,
+    fpir: Annotated[float | None, Query(ge=LEAST_RATE, le=0.5)] = None,
     candidates: Annotated[int, Query(ge=1, le=100)] = 5,
 ) -> Response:
     """A row a track: a face from its first to its last frame, with one name or none. The film is the body."""
@@ -100,7 +101,7 @@ async def video(
 async def cluster_(
     request: Request,
     caller: Annotated[Caller, allow("operator", uploads=True)],
-    fmr: Annotated[float, Query(gt=0, le=0.1, description="Of the threshold at which groups are cut.")] = 1e-4,
+    fmr: Annotated[float, Query(ge=LEAST_RATE, le=0.1, description="Of the threshold at which groups are cut.")] = 1e-4,
     gate: Gate = "low",
 ) -> Response:
     """A row a face: which picture, where, and its cluster; null is a face alone. The pictures' order plays no part."""

@@ -17,6 +17,7 @@ from vultus.models.quality import gate as gate_of
 from vultus.server import logs
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.batching import Picture
+from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
 from vultus.server.routes.v1 import schemas
 from vultus.server.routes.v1.route import Route
@@ -100,7 +101,7 @@ async def detect_many(
 async def verify(
     request: Request,
     caller: Annotated[Caller, allow("operator", uploads=True)],
-    fmr: Annotated[float, Query(gt=0, le=0.1, description="Share of strangers who may pass.")] = 1e-3,
+    fmr: Annotated[float, Query(ge=LEAST_RATE, le=0.1, description="Share of strangers who may pass.")] = 1e-3,
     faces: FacesPolicy = "main",
     gate: Gate = "low",
 ) -> Response:
@@ -149,7 +150,9 @@ async def identify(
     request: Request,
     gallery: str,
     caller: Annotated[Caller, allow("operator", uploads=True)],
-    fpir: Annotated[float | None, Query(gt=0, le=0.5, description="Stricter than the gallery's; see there.")] = None,
+    fpir: Annotated[
+        float | None, Query(ge=LEAST_RATE, le=0.5, description="Stricter than the gallery's; see there.")
+    ] = None,
     candidates: Annotated[int, Query(ge=1, le=100)] = 5,
     faces: FacesPolicy = "all",
     gate: Gate = "low",
@@ -179,7 +182,7 @@ async def identify_many(
     request: Request,
     gallery: str,
     caller: Annotated[Caller, allow("operator", uploads=True)],
-    fpir: Annotated[float | None, Query(gt=0, le=0.5)] = None,
+    fpir: Annotated[float | None, Query(ge=LEAST_RATE, le=0.5)] = None,
     candidates: Annotated[int, Query(ge=1, le=100)] = 5,
     gate: Gate = "low",
 ) -> Response:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vultus.gallery import values
 from vultus.server import keys
+from vultus.server.points import LEAST_RATE
 from vultus.server.policy import ScorePolicy
 from vultus.server.problems import Problem
 from vultus.types import OperatingPoint as LibraryPoint
@@ -274,8 +275,10 @@ class ErrorRates(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    fpir: float = Field(0.01, gt=0, le=0.5, description="Share of strangers' searches that may name somebody.")
-    fmr: float = Field(0.001, gt=0, le=0.5, description="Share of pairs of different people that may pass as one.")
+    fpir: float = Field(0.01, ge=LEAST_RATE, le=0.5, description="Share of strangers' searches that may name somebody.")
+    fmr: float = Field(
+        0.001, ge=LEAST_RATE, le=0.5, description="Share of pairs of different people that may pass as one."
+    )
 
 
 class Gallery(Answer):

@@ -3,8 +3,8 @@
 
 import { all, ask, form, get, inGallery } from "../api.js";
 import { badge, button, field, fill, h, icon, notice } from "../dom.js";
-import { qualityOf } from "../faces.js";
-import { inWords, say } from "../messages.js";
+import { cover, qualityOf } from "../faces.js";
+import { complain, inWords, say } from "../messages.js";
 import { dropPlace, faceOf, prepare, release } from "../pictures.js";
 import { snapshots } from "../snapshots.js";
 import { count, score } from "../words.js";
@@ -60,6 +60,7 @@ export async function show(page, id) {
     ready();
     clearTimeout(timer);
     timer = setTimeout(async () => {
+      if (signal.aborted) return; // the pictures are let go of
       const wanted = name.value.trim();
       for (const item of items) if (item.faces?.some((one) => one.status === "match")) draw(item);
       taken.textContent = "";
@@ -162,8 +163,16 @@ export async function show(page, id) {
     return notice(
       "warn",
       `Looks like ${face.person}, score ${score(face.score)}`,
-      h("div", { class: "row" }, button(`Add to ${face.person} instead`, async () => retarget(await get(inGallery(gallery, "persons", face.id))), { kind: "small" }), h("a", { class: "small", href: `#/people/${face.id}`, target: "_blank" }, "Look"), forceBox(item)),
+      h("div", { class: "row" }, cover(gallery, { id: face.id, templates: 1 }), button(`Add to ${face.person} instead`, () => addTo(face.id), { kind: "small" }), forceBox(item)),
     );
+  }
+
+  async function addTo(id) {
+    try {
+      retarget(await get(inGallery(gallery, "persons", id), {}, { signal }));
+    } catch (error) {
+      complain(error);
+    }
   }
 
   function forceBox(item) {
