@@ -193,9 +193,10 @@ def test_drawn_names_and_crops(vultus: Vultus, gallery: Path, photographs: dict[
 
 
 def many(portrait: Image, folder: Path, count: int) -> Path:
-    """A folder of one person with pictures that differ in light."""
+    """A folder of one person with large pictures that differ in light."""
+    large = cv2.resize(portrait, None, fx=3, fy=3, interpolation=cv2.INTER_LINEAR)
     for index in range(count):
-        write(folder / "Ada" / f"{index:03}.png", cv2.convertScaleAbs(portrait, alpha=0.7 + index / (2 * count)))
+        write(folder / "Ada" / f"{index:03}.jpg", cv2.convertScaleAbs(large, alpha=0.7 + index / (2 * count)))
     return folder
 
 
