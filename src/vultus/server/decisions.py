@@ -1,8 +1,9 @@
 """Decisions on their way into the journal: written together, within a moment of the answer.
 
-A change is in the journal before it is acknowledged. A decision changes nothing, and a disk
-write for each would cost more than the search itself; so decisions gather for a few
-milliseconds and are written as one. When they cannot be written no more are taken.
+A change is in the journal before it is acknowledged, after all decisions that were answered
+before. A decision changes nothing, and a disk write for each would cost more than the search
+itself; so decisions gather for a few milliseconds and are written as one. When they cannot be
+written no more are taken.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Decisions:
         """journal: where they go."""
         self._journal = journal
         self._changed = threading.Condition()
+        self._order = threading.Lock()  # held from taking entries until they are written
         self._waiting: list[Mapping[str, Any]] = []
         self._writing = 0
         self._error: VultusError | None = None
@@ -66,6 +68,16 @@ class Decisions:
             self._changed.notify_all()
         self._thread.join()
 
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Write an entry now, after all that wait, so that the journal has what was done in its order.
+
+        Returns when it is on the disk. Refused (StorageError): it cannot be written.
+        """
+        with self._order:
+            error = self._write(self._taken(_MOST), entry)
+        if error is not None:
+            raise error
+
     def _work(self) -> None:
         while True:
             with self._changed:
@@ -74,32 +86,53 @@ class Decisions:
                     return
                 if not self._stopping:
                     self._changed.wait_for(lambda: self._stopping or len(self._waiting) >= _TOGETHER, _GATHER)
-                batch = self._waiting[:_TOGETHER]
-                del self._waiting[:_TOGETHER]
-                self._writing = len(batch)
-            error = self._write(batch)
-            with self._changed:
-                self._writing = 0
-                if error is not None:
-                    self._waiting[:0] = batch
-                self._error = error
-                self._changed.notify_all()
-                if error is not None and self._stopping:
-                    log.error("%d decisions are lost to the journal: %s", len(self._waiting), error)
-                    return
-            if error is not None:
-                time.sleep(_AGAIN)
-
-    def _write(self, batch: Sequence[Mapping[str, Any]]) -> VultusError | None:
-        try:
-            self._journal.append_all(batch)
-        except InputError:  # one of them is no entry: the others are written without it
-            for entry in batch:
-                try:
-                    self._journal.append_all([entry])
-                except InputError as error:
-                    log.error("a decision is no entry of the journal: %s", error)
-        except VultusError as error:
+            with self._order:
+                error = self._write(self._taken(_TOGETHER))
+            if error is None:
+                continue
             log.error("decisions could not be written into the journal: %s", error)
+            if self._stopping:
+                log.error("%d decisions are lost to the journal", len(self._waiting))
+                return
+            time.sleep(_AGAIN)
+
+    def _taken(self, most: int) -> list[Mapping[str, Any]]:
+        with self._changed:
+            batch = self._waiting[:most]
+            del self._waiting[:most]
+            self._writing = len(batch)
+        return batch
+
+    def _write(self, batch: list[Mapping[str, Any]], last: Mapping[str, Any] | None = None) -> VultusError | None:
+        """Write what was taken, and `last` after it; what could not be written waits again."""
+        error = self._written(batch, last)
+        with self._changed:
+            self._writing = 0
+            if error is not None:
+                self._waiting[:0] = batch
+            self._error = error
+            self._changed.notify_all()
+        return error
+
+    def _written(self, batch: list[Mapping[str, Any]], last: Mapping[str, Any] | None) -> VultusError | None:
+        whole = batch if last is None else [*batch, last]
+        try:
+            self._journal.append_all(whole)
+        except InputError:  # one of them is no entry: the others are written without it
+            try:
+                self._one_by_one(batch)
+                if last is not None:
+                    self._journal.append_all([last])
+            except VultusError as error:
+                return error
+        except VultusError as error:
             return error
         return None
+
+    def _one_by_one(self, batch: list[Mapping[str, Any]]) -> None:
+        while batch:
+            try:
+                self._journal.append_all(batch[:1])
+            except InputError as error:
+                log.error("a decision is no entry of the journal: %s", error)
+            del batch[0]

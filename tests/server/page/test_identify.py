@@ -45,7 +45,7 @@ def test_the_evidence_of_an_answer_is_told(desk: Desk, open_page: Open) -> None:
 
     threshold = desk.gallery().stats().operating.threshold
     assert f"{threshold:.3f}" in match.inner_text()
-    assert "FPIR 1 % against 1 people" in match.inner_text()
+    assert "FPIR 1 % against 1 person" in match.inner_text()
     assert "theory: random directions" in match.inner_text()
     assert "below the threshold, not told" in unknown.inner_text()
     assert page.get_by_role("button", name="This is not that person").count() == 0  # an operator changes nothing

@@ -33,7 +33,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for name, seed in zip(NAMES, people(len(NAMES) + STRANGERS), strict=False):
             done = gallery.enroll(name, [sheet(portrait(seed, mood)) for mood in range(2 + seed % 3)], force=True)
             server.service.note("first", "person.enroll", gallery="staff", target=done.person.id)
-        yield Desk(server, server.address, server.key)
+        reception = server.service.keys.create("admin", label="reception")
+        yield Desk(server, server.address, reception.secret)
 
 
 def upload(name: str, *faces: np.ndarray) -> dict[str, Any]:
@@ -99,6 +100,6 @@ def test_pictures_of_a_telephone(desk: Desk, browser: Any, tmp_path: Path) -> No
     with windows(browser, desk) as opened:
         page = opened(desk.key, width=390, height=844, has_touch=True, is_mobile=True, device_scale_factor=2)
         page.wait_for_function("() => document.querySelectorAll('.people img').length === 9")
-        taken = keep(page, "phone-people", tmp_path)
+        taken = keep(page, "phone-people", tmp_path, shown=False)
 
     assert taken.shape == (1688, 780, 3)

@@ -32,7 +32,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         pytest.skip(f"weights are not to be had: {error}")
     with running(Settings(tmp_path_factory.mktemp("real") / "galleries", port=0), analyzer) as server:
         server.service.create_gallery("astronauts")
-        yield Desk(server, server.address, server.key)
+        reception = server.service.keys.create("admin", label="reception")
+        yield Desk(server, server.address, reception.secret)
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +80,14 @@ def test_somebody_is_enrolled_from_one_picture_and_found_on_another_and_live(
         assert box[:, 0].min() == pytest.approx(truth.box.x1 / 512, abs=0.03)
         assert box[:, 0].max() == pytest.approx(truth.box.x2 / 512, abs=0.03)
         page.locator(".decision summary").click()
-        keep(page, "identify", tmp_path)
+        keep(page, "identify", tmp_path, photograph=True)
 
         go(page, "identify/camera")
         page.get_by_role("button", name="Start the camera").click()
         page.locator(".decision").get_by_role("link", name="Eileen Collins").wait_for()
         page.wait_for_timeout(400)
         assert len(drawn(page, "match")) > 300
-        keep(page, "camera", tmp_path)
+        keep(page, "camera", tmp_path, photograph=True)
 
         small = opened(
             desk.key, width=390, height=844, color_scheme="dark", has_touch=True, is_mobile=True, device_scale_factor=2
@@ -95,4 +96,4 @@ def test_somebody_is_enrolled_from_one_picture_and_found_on_another_and_live(
         drop(small, file(whole, "portrait.jpg"))
         small.locator(".decision").get_by_role("link", name="Eileen Collins").wait_for()
         small.locator(".result").evaluate("(card) => window.scrollTo(0, card.offsetTop - 70)")
-        keep(small, "phone", tmp_path)
+        keep(small, "phone", tmp_path, photograph=True)

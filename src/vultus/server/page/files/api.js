@@ -6,6 +6,7 @@ import { PROBLEMS } from "./words.js";
 
 const TRIES = 3; // of a look that was refused for being one too many
 const AT_ONCE = 4; // pictures of faces that are fetched side by side
+const PATIENCE = 120_000; // ms for a whole answer
 const KEPT = 600; // pictures of faces that are held in memory
 
 /** An answer that is no success, in words. `status` 0: there was no answer. */
@@ -97,9 +98,10 @@ function address(path, query) {
   return url;
 }
 
-async function send(url, options) {
+async function send(url, { signal, ...options }) {
+  const late = AbortSignal.timeout(PATIENCE);
   try {
-    const response = await fetch(url, options);
+    const response = await fetch(url, { ...options, signal: signal ? AbortSignal.any([signal, late]) : late });
     listeners.reachable(true);
     return response;
   } catch (error) {
@@ -130,11 +132,16 @@ async function problemOf(response) {
 
 export function pause(ms, signal = null) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener("abort", () => {
+    function stopped() {
       clearTimeout(timer);
       reject(new DOMException("stopped", "AbortError"));
-    });
+    }
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stopped); // a stream pauses thousands of times
+      resolve();
+    }, ms);
+    if (signal?.aborted) stopped();
+    else signal?.addEventListener("abort", stopped, { once: true });
   });
 }
 

@@ -5,7 +5,7 @@ import { badge, button, h, icon, pairs } from "./dom.js";
 import { qualityOf } from "./faces.js";
 import { complain, dialog, say } from "./messages.js";
 import { may } from "./session.js";
-import { oneIn, rate, score, short, STATUS, STATUS_MEANS } from "./words.js";
+import { count, oneIn, rate, score, short, STATUS, STATUS_MEANS } from "./words.js";
 
 /** One face's decision as a list item. onstrong(true|false): the reader points at it. */
 export function decision(one, operating, { thumb = null, gallery, number = null, sha256 = null, when = null, onstrong = () => {} }) {
@@ -68,7 +68,7 @@ function evidence(one, operating, when) {
     ["Meaning", STATUS_MEANS[one.status] ?? one.status],
     ["Score", one.score === null ? "below the threshold, not told" : score(one.score)],
     operating && ["Threshold", operating.threshold.toFixed(3)],
-    operating && ["Error rate", `${operating.metric} ${rate(operating.target)} against ${operating.people} people${operating.extrapolated ? ", beyond what the data can show" : ""}`],
+    operating && ["Error rate", `${operating.metric} ${rate(operating.target)} against ${count(operating.people, "person", "people")}${operating.extrapolated ? ", beyond what the data can show" : ""}`],
     operating && ["Set on", operating.data],
     operating && ["Model", h("code", { title: operating.contract }, short(operating.contract))],
     others.length ? ["Also over the threshold", others.map((other) => h("div", null, h("a", { href: `#/people/${other.id}` }, other.person), ` ${score(other.score)}`))] : null,

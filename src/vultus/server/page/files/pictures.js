@@ -19,12 +19,12 @@ export async function bounds() {
  * A place to drop pictures on, with a button for those who cannot drag. take(files) is called
  * with what came. Pasting works while the section is open.
  */
-export function dropPlace(take, { signal, text, many = true, slim = false, extra = [] }) {
+export function dropPlace(take, { signal, text, many = true, extra = [] }) {
   const input = h("input", { type: "file", accept: "image/*", multiple: many, class: "unseen", tabindex: "-1", "aria-hidden": "true", onchange: chosen });
   const place = h(
     "div",
-    { class: slim ? "drop slim" : "drop", ondragover: over, ondragleave: out, ondrop: dropped },
-    slim ? null : icon("picture", { large: true }),
+    { class: "drop", ondragover: over, ondragleave: out, ondrop: dropped },
+    icon("picture", { large: true }),
     h("div", { class: "row" }, button(many ? "Choose pictures" : "Choose a picture", () => input.click(), { icon: "upload", "data-shortcut": "o" }), ...extra),
     h("p", null, text),
     input,

@@ -53,6 +53,11 @@ export function chooseGallery(name) {
   sessionStorage.setItem(GALLERY, name);
 }
 
+/** Forget what this tab remembers of somebody who was removed. */
+export function forgetPerson(id) {
+  session.decisions = session.decisions.filter((one) => one.id !== id);
+}
+
 /** Remember what was decided in this tab, the latest first; pictures stay in this tab only. */
 export function remember(decision) {
   session.decisions.unshift(decision);

@@ -21,7 +21,7 @@ from vultus.server.auth import Caller, allow, service_of
 from vultus.server.limits import Intake
 from vultus.server.points import LEAST_RATE, Rates
 from vultus.server.problems import Problem
-from vultus.server.routes.v1 import schemas
+from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.conditions import check_match, respond
 from vultus.server.routes.v1.paging import Cursor, Limit, part
 from vultus.server.routes.v1.route import Route
@@ -306,7 +306,7 @@ def _told(service: Service, name: str, gallery: Gallery) -> schemas.Gallery:
         model_contract=None if stats.contract is None else stats.contract.id,
         pending_erasures=stats.pending_erasures,
         rates=schemas.ErrorRates(fpir=rates.fpir, fmr=rates.fmr),
-        operating=None if stats.operating is None else schemas.operating_of(stats.operating),
+        operating=None if stats.operating is None else telling.operating_of(stats.operating),
     )
 
 
@@ -316,7 +316,7 @@ def _threshold(service: Service, gallery: Gallery, rates: Rates) -> Threshold:
     identify = table.identify(rates.fpir, np.array(sizes, dtype=np.int64))
     return Threshold.model_construct(
         rates=schemas.ErrorRates(fpir=rates.fpir, fmr=rates.fmr),
-        identify=schemas.operating_of(identify),
-        verify=schemas.operating_of(table.verify(rates.fmr)),
+        identify=telling.operating_of(identify),
+        verify=telling.operating_of(table.verify(rates.fmr)),
         fmr_of_identify=table.fmr_at(identify.threshold),
     )

@@ -24,7 +24,7 @@ from vultus.server.batching import Answer
 from vultus.server.jobs import Job
 from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
-from vultus.server.routes.v1 import schemas
+from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.galleries import receive_file
 from vultus.server.routes.v1.matching import Gate, Level, rate_for
 from vultus.server.routes.v1.route import Route
@@ -177,7 +177,7 @@ def _film_work(service: Service, path: Path, fpir: float, candidates: int) -> Ca
 
 def _track_row(found: TrackFound, service: Service) -> dict[str, Any]:
     track = found.track
-    told = schemas.identification_of(found.person, track.best.reading, service.policy)
+    told = telling.identification_of(found.person, track.best.reading, service.policy)
     point = found.person.operating
     return {
         "track": track.id,
@@ -206,7 +206,7 @@ def _cluster_work(service: Service, pictures: Sequence[Upload], threshold: float
             vectors.reshape(len(faces), service.analyzer.contract.dimension), threshold, photo=photos, keys=keys
         )
         for (index, ordinal, reading), label in zip(faces, labels.tolist(), strict=True):
-            face = schemas.face_of(reading).model_dump()
+            face = telling.face_of(reading).model_dump()
             name = pictures[index].name
             own = None if label < 0 else label + 1
             job.add({"picture": index, "source": name, "ordinal": ordinal, "cluster": own, "face": face})
@@ -245,7 +245,7 @@ def _state(job: Job, *, rows: bool = True) -> JobState:
         total=job.total,
         count=len(job.rows),
         rows=list(job.rows) if rows else [],
-        problem=None if job.problem is None else schemas.problem_body(job.problem, ""),
+        problem=None if job.problem is None else telling.problem_body(job.problem, ""),
     )
 
 

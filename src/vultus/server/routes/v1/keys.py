@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from vultus.server.auth import Caller, allow, any_key, service_of
 from vultus.server.keys import EVERY, Created
 from vultus.server.problems import Problem
-from vultus.server.routes.v1 import schemas
+from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.paging import Cursor, Limit, part
 from vultus.server.routes.v1.route import SecretRoute
 
@@ -55,7 +55,7 @@ class WithSecret(schemas.Answer):
 @router.get("/me", response_model=schemas.Key, summary="The key that is asking")
 async def me(caller: Annotated[Caller, any_key()]) -> schemas.Key:
     """Its role, galleries and bounds."""
-    return schemas.key_of(caller.key)
+    return telling.key_of(caller.key)
 
 
 @router.get("/keys", response_model=schemas.Page[schemas.Key], summary="All keys")
@@ -67,7 +67,7 @@ async def keys(
     everyone = await service.run(service.keys.list)
     seen = [key for key in everyone if _within(key.galleries, caller)]
     found, following = part(seen, lambda key: f"{key.created} {key.id}", limit, cursor)
-    return schemas.Page[schemas.Key](items=[schemas.key_of(one) for one in found], next=following)
+    return schemas.Page[schemas.Key](items=[telling.key_of(one) for one in found], next=following)
 
 
 @router.post("/keys", response_model=WithSecret, status_code=201, summary="Make a key")
@@ -91,7 +91,7 @@ async def create(request: Request, body: NewKey, caller: Annotated[Caller, allow
         return made
 
     made = await service.run(work)
-    return WithSecret(key=schemas.key_of(made.key), secret=made.secret)
+    return WithSecret(key=telling.key_of(made.key), secret=made.secret)
 
 
 @router.delete("/keys/{key}", response_model=schemas.Key, summary="Revoke a key")
@@ -105,7 +105,7 @@ async def revoke(
         _check(service.keys.get(key).galleries, caller, key)
         revoked = service.keys.revoke(key)
         service.note(caller.key.id, "key.revoke", target=key, reason=reason)
-        return schemas.key_of(revoked)
+        return telling.key_of(revoked)
 
     return await service.run(work)
 
@@ -122,7 +122,7 @@ async def rotate(request: Request, key: str, body: Rotation, caller: Annotated[C
         return made
 
     made = await service.run(work)
-    return WithSecret(key=schemas.key_of(made.key), secret=made.secret)
+    return WithSecret(key=telling.key_of(made.key), secret=made.secret)
 
 
 def _within(galleries: tuple[str, ...], caller: Caller) -> bool:

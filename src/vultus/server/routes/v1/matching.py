@@ -19,7 +19,7 @@ from vultus.server.auth import Caller, allow, service_of
 from vultus.server.batching import Picture
 from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
-from vultus.server.routes.v1 import schemas
+from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.route import Route
 from vultus.server.routes.v1.uploads import Upload, body_schema, uploaded
 from vultus.server.service import Service
@@ -133,7 +133,7 @@ async def verify(
         score=score,
         fmr=None if score is None else answer.fmr,
         evidence=None if score is None or answer.evidence is None else str(answer.evidence),
-        operating=schemas.operating_of(answer.operating),
+        operating=telling.operating_of(answer.operating),
         first=_side(answer.sides[0]),
         second=_side(answer.sides[1]),
     )
@@ -221,8 +221,8 @@ async def identify_picture(
         model_contract=service.contract,
         sha256=picture.sha256,
         size=picture.size_wh,
-        operating=schemas.operating_of(points[0]) if points else None,
-        faces=[schemas.identification_of(one, readings[one.ordinal], service.policy) for one in found],
+        operating=telling.operating_of(points[0]) if points else None,
+        faces=[telling.identification_of(one, readings[one.ordinal], service.policy) for one in found],
     )
 
 
@@ -246,7 +246,7 @@ async def _read(request: Request, upload: Upload, level: Level, *, embedding: bo
         sha256=picture.sha256,
         size=picture.size_wh,
         model_contract=service.contract,
-        faces=[schemas.face_of(one, gate_of(one.quality, level), embedding=embedding) for one in readings],
+        faces=[telling.face_of(one, gate_of(one.quality, level), embedding=embedding) for one in readings],
     )
 
 
@@ -271,7 +271,7 @@ def _offered(
 
 def _side(side: Side) -> schemas.Side:
     assert side.reading is not None
-    face = schemas.face_of(side.reading, side.refusals)
+    face = telling.face_of(side.reading, side.refusals)
     return schemas.Side.model_construct(faces=side.faces, face=face, note=side.note)
 
 
@@ -281,7 +281,7 @@ def _results(answers: Sequence[BaseModel | BaseException], field: Literal["read"
     for index, answer in enumerate(answers):
         if isinstance(answer, VultusError):
             problem = problem_of(answer)
-            results.append(Result.model_construct(index=index, problem=schemas.problem_body(problem, request_id)))
+            results.append(Result.model_construct(index=index, problem=telling.problem_body(problem, request_id)))
         elif isinstance(answer, BaseException):
             raise answer
         else:

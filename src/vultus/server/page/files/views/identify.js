@@ -40,9 +40,11 @@ function pictures(page) {
   const waiting = [];
   let running = 0;
   signal.addEventListener("abort", () => held.forEach(release));
-  fill(page.body, h("div", { class: "stack" }, dropPlace(take, { signal, text: "or drop them here, or paste one. Pictures are read by this server and not kept." }), list));
+  const place = dropPlace(take, { signal, text: "or drop them here, or paste one. Pictures are read by this server and not kept." });
+  fill(page.body, h("div", { class: "stack" }, place, list));
 
   function take(files) {
+    place.classList.add("slim"); // answers need the room
     for (const file of files) {
       const card = h("article", { class: "card result", "aria-label": file.name || "Pasted picture" });
       fill(card, h("p", { class: "waiting" }, icon("wait", { spin: true }), file.name || "Picture", " …"));

@@ -6,7 +6,7 @@ import { cropOf, picker } from "../faces.js";
 import { eraseDialog, receiptDialog } from "../erasing.js";
 import { mergeDialog } from "../merging.js";
 import { dialog, say } from "../messages.js";
-import { may } from "../session.js";
+import { forgetPerson, may } from "../session.js";
 import { count, day, moment } from "../words.js";
 
 export async function show(page, id) {
@@ -128,7 +128,15 @@ export async function show(page, id) {
         },
       },
     ]);
-    if (done) page.reload();
+    if (!done) return;
+    dropCrops();
+    page.reload();
+  }
+
+  /** Keep nothing of somebody who is gone, in this tab either. */
+  function letGo() {
+    dropCrops();
+    forgetPerson(person.id);
   }
 
   async function remove() {
@@ -138,6 +146,7 @@ export async function show(page, id) {
       [{ label: "Remove", icon: "bin", kind: "risk", run: () => ask("DELETE", path) }],
     );
     if (!done) return;
+    letGo();
     say(`${person.name} was removed.`);
     page.go("people");
   }
@@ -145,7 +154,7 @@ export async function show(page, id) {
   async function erase() {
     const receipt = await eraseDialog(gallery, person);
     if (!receipt) return;
-    dropCrops();
+    letGo();
     await receiptDialog(receipt);
     page.go("people");
   }
