@@ -72,8 +72,6 @@ def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: 
         if importlib.util.find_spec(name) is None:
             continue
         module = importlib.import_module(name)
-        if not hasattr(module, "router"):  # a package whose files are not all there
-            continue
         router: APIRouter = module.router
         app.router.routes.extend(router.routes)
         if hasattr(module, "add_voice"):

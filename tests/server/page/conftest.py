@@ -7,7 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,18 @@ def desk_in(root: Path, **settings: Any) -> Iterator[Desk]:
         yield Desk(server, server.address, server.key)
 
 
+@pytest.fixture(scope="session")
+def servers() -> Iterator[ExitStack]:
+    """Servers that were told to stop do so while the next test begins."""
+    with ExitStack() as stack:
+        yield stack
+
+
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    with desk_in(tmp_path / "galleries") as made:
-        yield made
+def desk(servers: ExitStack, tmp_path: Path) -> Iterator[Desk]:
+    made = servers.enter_context(desk_in(tmp_path / "galleries"))
+    yield made
+    made.server.stop()
 
 
 @pytest.fixture(scope="session")

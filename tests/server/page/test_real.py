@@ -90,7 +90,13 @@ def test_somebody_is_enrolled_from_one_picture_and_found_on_another_and_live(
         keep(page, "camera", tmp_path, photograph=True)
 
         small = opened(
-            desk.key, width=390, height=844, color_scheme="dark", has_touch=True, is_mobile=True, device_scale_factor=2
+            desk.key,
+            width=390,
+            height=844,
+            color_scheme="dark",
+            has_touch=True,
+            is_mobile=True,
+            device_scale_factor=1.6,
         )
         go(small, "identify")
         drop(small, file(whole, "portrait.jpg"))

@@ -53,6 +53,10 @@ async def enroll_pictures(
     pictures: tuple[Upload, ...],
     options: dict[str, Any],
 ) -> Response:
+    """Read pictures and enrol their faces for a person. options: of `Gallery.enroll_readings`.
+
+    Refused: when no picture could be used, with the first one's reason and a list of all.
+    """
     service = service_of(request)
     read = await asyncio.gather(*(service.read(one.data) for one in pictures), return_exceptions=True)
 

@@ -87,9 +87,8 @@ async def enroll(
     name = up.fields.get("name")
     if name is None:
         raise InputError("expected the person's name in the field 'name', got none")
-    return await enroll_pictures(
-        request, caller, gallery, name, up.pictures, {"faces": faces, "gate": gate, "force": force}
-    )
+    options = {"faces": faces, "gate": gate, "force": force}
+    return await enroll_pictures(request, caller, gallery, name, up.pictures, options)
 
 
 @router.get("/persons/{person}", response_model=schemas.Person, summary="One person")
