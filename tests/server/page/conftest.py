@@ -22,7 +22,8 @@ from vultus.testing import Analyzer, Thresholds, picture
 from vultus.types import Image
 
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars"]
-WAIT = 8_000  # ms for anything to appear
+USUAL = {"reduced_motion": "reduce", "locale": "en-GB", "timezone_id": "UTC"}
+WAIT = 15_000  # ms for anything to appear
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,19 @@ def playwright() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def browser(playwright: Any, chromium: str) -> Iterator[Any]:
-    opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-    yield opened
-    opened.close()
+    with launched(playwright, chromium) as opened:
+        yield opened
+
+
+@contextmanager
+def launched(playwright: Any, chromium: str, *flags: str) -> Iterator[Any]:
+    """A browser with one context that windows may share: each server is another origin, so nothing is shared but the process."""
+    opened = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *flags])
+    try:
+        opened.new_context(**USUAL)
+        yield opened
+    finally:
+        opened.close()
 
 
 @pytest.fixture
@@ -98,6 +109,7 @@ def open_page(browser: Any, desk: Desk) -> Iterator[Callable[..., Any]]:
 def windows(browser: Any, desk: Desk) -> Iterator[Callable[..., Any]]:
     """Windows that watch: an error in the page's log, or a request that is not for this server's `/v1`, fails the test."""
     contexts: list[Any] = []
+    pages: list[Any] = []
     wrong: list[str] = []
 
     def look(request: Any) -> None:
@@ -111,12 +123,17 @@ def windows(browser: Any, desk: Desk) -> Iterator[Callable[..., Any]]:
 
     def opened(key: str | None = None, *, width: int = 1280, height: int = 860, **options: Any) -> Any:
         size = {"width": width, "height": height}
-        context = browser.new_context(
-            viewport=size, reduced_motion="reduce", locale="en-GB", timezone_id="UTC", **options
-        )
-        contexts.append(context)
+        scheme = options.pop("color_scheme", "light")
+        if options:
+            context = browser.new_context(**USUAL, viewport=size, **options)
+            contexts.append(context)
+        else:
+            context = browser.contexts[0]
         context.set_default_timeout(WAIT)
         page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
         page.on("pageerror", lambda error: wrong.append(f"error {error}"))
         page.on("console", lambda line: wrong.append(line.text) if _complains(line) else None)
         page.on("request", look)
@@ -130,8 +147,8 @@ def windows(browser: Any, desk: Desk) -> Iterator[Callable[..., Any]]:
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for one in (*pages, *contexts):
+        one.close()
     assert wrong == []
 
 
@@ -232,13 +249,6 @@ def before_camera(*people: str, size_wh: tuple[int, int] = (640, 480), left: int
 @contextmanager
 def camera_browser(playwright: Any, chromium: str, film_file: Path) -> Iterator[Any]:
     """A browser whose camera is a film, and which asks nobody for leave."""
-    flags = [
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-        f"--use-file-for-fake-video-capture={film_file}",
-    ]
-    opened = playwright.chromium.launch(executable_path=chromium, args=[*FLAGS, *flags])
-    try:
+    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with launched(playwright, chromium, *flags, f"--use-file-for-fake-video-capture={film_file}") as opened:
         yield opened
-    finally:
-        opened.close()

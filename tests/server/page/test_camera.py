@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, before_camera, camera_browser, drawn, enrol, film, go, windows
+from .conftest import Desk, before_camera, camera_browser, drawn, enrol, film, go, launched, windows
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +19,8 @@ def with_camera(playwright: Any, chromium: str, tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="module")
 def without_camera(playwright: Any, chromium: str) -> Iterator[Any]:
-    from .conftest import FLAGS
-
-    opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-    yield opened
-    opened.close()
+    with launched(playwright, chromium) as opened:
+        yield opened
 
 
 def test_a_stream_is_named_live(desk: Desk, with_camera: Any) -> None:
@@ -111,3 +108,40 @@ def test_no_camera_is_told_in_words(desk: Desk, without_camera: Any) -> None:
 
         page.get_by_text("No camera was found. Connect one, then try again.").wait_for()
         page.get_by_role("button", name="Start the camera").wait_for()
+
+
+_FOLLOWED = """async () => {
+    const { Tracks, overlap } = await import("/page/tracks.js");
+    const tracks = new Tracks();
+    const answer = (status, id = null) => ({ status, id });
+    const box = [0, 0, 100, 100];
+    const seen = [];
+    const look = (faces, now) => seen.push([tracks.update(faces, now).length, tracks.all.length, tracks.all[0]?.decision?.id ?? null, tracks.stale(now)]);
+    look([], 0);
+    look([{ box, decision: answer("match", "ada") }], 100);
+    look([{ box: [20, 0, 120, 100], decision: null }], 300); // it moved, and is followed
+    look([{ box: [30, 0, 130, 100], decision: answer("unknown") }], 2400); // one doubt does not take the name back
+    look([{ box: [30, 0, 130, 100], decision: answer("unknown") }], 2500); // two do
+    look([{ box: [500, 0, 600, 100], decision: null }], 2600); // another face
+    look([{ box: [500, 0, 600, 100], decision: null }], 4000); // the first has left
+    return [seen, overlap(box, [50, 0, 150, 100]), overlap(box, [200, 0, 300, 100])];
+}"""
+
+
+def test_a_face_keeps_its_name_while_it_moves_and_loses_it_when_two_answers_say_so(
+    desk: Desk, without_camera: Any
+) -> None:
+    with windows(without_camera, desk) as opened:
+        seen, half, none = opened().evaluate(_FOLLOWED)
+
+    # faces whose answer changed, faces followed, id of the first, whether to search again
+    assert seen == [
+        [0, 0, None, True],
+        [1, 1, "ada", False],
+        [0, 1, "ada", False],
+        [0, 1, "ada", False],
+        [1, 1, None, False],
+        [0, 2, None, True],
+        [0, 1, None, True],
+    ]
+    assert (half, none) == (pytest.approx(1 / 3), 0)

@@ -17,10 +17,9 @@ from vultus.testing import Thresholds
 
 from .conftest import Desk, drop, go, windows
 from .pictures import keep
-from .portraits import Reader, people, portrait, sheet
+from .portraits import SEEDS, Reader, portrait, sheet
 
 NAMES = ("Aiko Mori", "Clara Bianchi", "Greta Holm", "Ivan Petrov", "Jonas Lind", "Liu Wen", "Mina Okafor", "Noah Adeyemi", "Priya Raman")  # fmt: skip
-STRANGERS = 3
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with running(settings, analyzer, Thresholds(analyzer.contract)) as server:
         gallery = server.service.create_gallery("staff")
         server.service.create_gallery("visitors")
-        for name, seed in zip(NAMES, people(len(NAMES) + STRANGERS), strict=False):
+        for name, seed in zip(NAMES, SEEDS, strict=False):
             done = gallery.enroll(name, [sheet(portrait(seed, mood)) for mood in range(2 + seed % 3)], force=True)
             server.service.note("first", "person.enroll", gallery="staff", target=done.person.id)
         reception = server.service.keys.create("admin", label="reception")
@@ -58,18 +57,17 @@ def test_pictures_of_people_light_and_dark(desk: Desk, browser: Any, tmp_path: P
 
 
 def test_pictures_of_the_work(desk: Desk, browser: Any, tmp_path: Path) -> None:
-    seeds = people(len(NAMES) + STRANGERS)
     with windows(browser, desk) as opened:
         page = opened(desk.key, width=1180, height=860)
         go(page, "people/add")
-        drop(page, upload("monday.png", portrait(seeds[-1])), upload("tuesday.png", portrait(seeds[2], 7)))
+        drop(page, upload("monday.png", portrait(SEEDS[-1])), upload("tuesday.png", portrait(SEEDS[2], 7)))
         page.get_by_text("Looks like Greta Holm").wait_for()
         page.get_by_label("Name").fill("Samir Haddad")
         keep(page, "add", tmp_path)
 
         page.set_viewport_size({"width": 1180, "height": 900})
         go(page, "sort")
-        first, second, third = seeds[-3:]
+        first, second, third = SEEDS[-3:]
         drop(
             page,
             *(

@@ -17,7 +17,7 @@ export function noCamera() {
   return null;
 }
 
-/** Open the camera into a video element. Resolves with the list of cameras; refused with an Error in words. */
+/** Open the camera into a video element; the caller closes it. Resolves with the list of cameras; refused with an Error in words. */
 export async function openCamera(video, signal, device = null) {
   const no = noCamera();
   if (no) throw new Error(no);
@@ -35,7 +35,6 @@ export async function openCamera(video, signal, device = null) {
     stop(stream);
     throw new DOMException("stopped", "AbortError");
   }
-  signal.addEventListener("abort", () => stop(stream));
   video.srcObject = stream;
   await video.play();
   const devices = await navigator.mediaDevices.enumerateDevices();

@@ -53,9 +53,9 @@ function duration(seconds) {
 /**
  * Open a dialog. body: nodes. actions: {label, kind, icon, run}: `run` may be asynchronous; the
  * dialog closes when it returns anything but false and stays, with the problem in words, when it
- * throws. The first action is what Enter does. Resolves with what `run` returned, null if closed.
+ * throws. The first action is what Enter does. firm: only the button closes it, not a stray Esc. Resolves with what `run` returned, null if closed.
  */
-export function dialog(title, body, actions, { wide = false, close = "Cancel" } = {}) {
+export function dialog(title, body, actions, { wide = false, close = "Cancel", firm = false } = {}) {
   return new Promise((resolve) => {
     const id = fresh("d");
     const wrong = h("div", null);
@@ -64,7 +64,7 @@ export function dialog(title, body, actions, { wide = false, close = "Cancel" } 
     let busy = false;
     const box = h(
       "dialog",
-      { class: wide ? "wide rise" : "rise", "aria-labelledby": id },
+      { class: wide ? "wide rise" : "rise", "aria-labelledby": id, oncancel: (event) => firm && event.preventDefault() },
       h(
         "form",
         {
@@ -74,7 +74,7 @@ export function dialog(title, body, actions, { wide = false, close = "Cancel" } 
             if (actions[0]) run(actions[0]);
           },
         },
-        h("header", null, h("h2", { id, tabindex: "-1" }, title), button(null, () => box.close(), { icon: "cross", kind: "plain", title: "Close" })),
+        h("header", null, h("h2", { id, tabindex: "-1" }, title), !firm && button(null, () => box.close(), { icon: "cross", kind: "plain", title: "Close" })),
         h("div", { class: "body" }, wrong, body),
         h("footer", null, close && button(close, () => box.close()), ...actions.map((one, at) => make(one, at)).reverse()),
       ),

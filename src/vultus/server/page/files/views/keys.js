@@ -116,7 +116,7 @@ function isLive(one) {
 
 /** Show a secret this once; it leaves the page when the dialog is closed. */
 async function reveal({ key, secret }) {
-  const shown = h("input", { readonly: true, class: "mono secret", "aria-label": "The key", spellcheck: "false", autocomplete: "off", onfocus: () => shown.select() });
+  const shown = h("textarea", { readonly: true, rows: "2", class: "mono secret", "aria-label": "The key", spellcheck: "false", autocomplete: "off", onfocus: () => shown.select() });
   shown.value = secret;
   const told = h("span", { class: "small", role: "status" });
   await dialog(
@@ -128,7 +128,7 @@ async function reveal({ key, secret }) {
       told,
     ],
     [],
-    { close: "I have kept it" },
+    { close: "I have kept it", firm: true },
   );
   shown.value = "";
 

@@ -80,10 +80,10 @@ export async function show(page) {
       if (size > limits.request_bytes * 0.98) throw new Error(`${bytes(size)} of pictures are more than the ${bytes(limits.request_bytes)} that can be sent at once. Leave some out and sort them afterwards.`);
       const body = form(pictures.map((one, at) => ({ blob: one.blob, name: `${at}` })));
       job = await ask("POST", ["jobs", "cluster"], { body, query: { fmr: strict.value }, signal: mine.signal });
-      while (job.status === "queued" || job.status === "running") {
+      for (let wait = 60; job.status === "queued" || job.status === "running"; wait = Math.min(1000, wait * 1.5)) {
         if (job.total) Object.assign(bar, { max: job.total, value: job.done });
         text.textContent = job.status === "queued" ? "Waiting for its turn …" : `${job.done} of ${job.total ?? pictures.length} pictures`;
-        await pause(300, mine.signal);
+        await pause(wait, mine.signal);
         job = await get(["jobs", job.id], {}, { signal: mine.signal });
       }
       if (job.problem && job.status !== "done") throw Object.assign(new Error(job.problem.title), { code: job.problem.code, title: job.problem.title, detail: job.problem.detail, status: job.problem.status });
