@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import tarfile
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vultus import weights
-from vultus.errors import StorageError, WeightsError
+from vultus.errors import WeightsError
 from vultus.types import WeightsSource
 
 MEMBER = "toymodels/net.onnx"
@@ -152,13 +151,3 @@ def test_a_source_archive_is_read_without_unpacking_it(tmp_path: Path) -> None:
     assert weights._member(path, "toy-1.0/picture.jpg") == CONTENT
     with pytest.raises(WeightsError, match="no member"):
         weights._member(path, "toy-1.0/other.jpg")
-
-
-def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StorageError, match="No space left"):
-        weights.write_atomically(tmp_path / "file", b"data")
-    assert list(tmp_path.iterdir()) == []

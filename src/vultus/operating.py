@@ -30,10 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import InputError, OperatingPointError
+from vultus.files import write_atomically
 from vultus.metrics.evidence import LikelihoodRatio
 from vultus.metrics.normalised import FUSION, Normalisation, NormalisedPoint, interpolate
 from vultus.types import EmbeddingContract, OperatingPoint, Rate
-from vultus.weights import write_atomically
 
 __all__ = ["FOLDER_VARIABLE", "Check", "Growth", "Knot", "OperatingTable", "Pooling", "table_for"]
 

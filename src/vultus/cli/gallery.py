@@ -167,7 +167,7 @@ def erase(
 
     Ends with status 1 when traces were found or the erasure is still pending.
     """
-    from vultus.weights import write_atomically
+    from vultus.files import write_atomically
 
     with _open(gallery) as known:
         receipts = known.finish_erasures() if name is None else (known.erase(name),)

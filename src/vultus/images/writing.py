@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 
-from vultus.errors import InputError, StorageError
+from vultus.errors import InputError
+from vultus.files import write_atomically
 from vultus.types import Image
 
 __all__ = ["write"]
@@ -39,18 +39,5 @@ def write(path: str | os.PathLike[str], image: Image, quality: int = 95) -> Path
         PIL.Image.fromarray(image).save(encoded, kind, **({} if kind == "PNG" else {"quality": quality}))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: a picture of shape {image.shape} cannot be saved as {kind} ({error})") from error
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(encoded.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise StorageError(f"could not write {path} ({error.strerror}); free some space or choose another") from error
+    write_atomically(path, encoded.getbuffer())
     return path

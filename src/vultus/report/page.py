@@ -19,9 +19,9 @@ from importlib import resources
 from pathlib import Path
 
 from vultus.errors import InputError
+from vultus.files import write_atomically
 from vultus.report.cells import count_of, escaped, interval_of, number, plain, value_of, written
 from vultus.report.values import Cell, Exhibit, Figure, Interval, Origin, Records, Section, Table
-from vultus.weights import write_atomically
 
 __all__ = ["render", "write_report"]
 

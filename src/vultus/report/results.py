@@ -10,9 +10,9 @@ from typing import TypeGuard
 import numpy as np
 
 from vultus.errors import InputError
-from vultus.metrics.estimate import Estimate
 from vultus.report.cells import written
 from vultus.report.values import Cell, Column, Exhibit, Figure, Interval, Records, Section, Share, Table
+from vultus.types import Estimate
 
 __all__ = ["report_results", "titled"]
 

@@ -29,7 +29,7 @@ __all__ = [
 
 @runtime_checkable
 class Interval(Protocol):
-    """A value between its limits: `types.Rate`, `metrics.estimate.Estimate`, `metrics.age.Measure`."""
+    """A value between its limits: `types.Rate`, `types.Estimate`, `metrics.age.Measure`."""
 
     @property
     def value(self) -> float: ...

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from vultus.errors import InputError, StorageError
-from vultus.weights import write_atomically
+from vultus.files import write_atomically
 
 __all__ = ["LEAST_RATE", "Points", "Rates"]
 
