@@ -22,6 +22,7 @@ __all__ = [
     "STANDARD_ALIGN",
     "Box",
     "EmbeddingContract",
+    "Estimate",
     "Face",
     "Image",
     "Landmarks",
@@ -171,6 +172,19 @@ class Rate:
 
     def __str__(self) -> str:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] ({self.k}/{self.n})"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure that is not k of n (a mean, an F1, a concordance), with its 95 % interval."""
+
+    value: float  # NaN where it is undefined
+    low: float  # NaN where no interval was asked for
+    high: float
+    n: int  # how many things or people it rests on
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] (n = {self.n})"
 
 
 @dataclass(frozen=True, slots=True)

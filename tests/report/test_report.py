@@ -19,7 +19,6 @@ from PIL import Image
 
 from vultus.errors import InputError, StorageError
 from vultus.metrics.classification import classify
-from vultus.metrics.estimate import Estimate
 from vultus.report import (
     Column,
     Exhibit,
@@ -35,7 +34,7 @@ from vultus.report import (
     write_report,
 )
 from vultus.report.page import _json
-from vultus.types import Rate
+from vultus.types import Estimate, Rate
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&\u2028"
 VOID = {"meta", "link", "br", "img", "input"}

@@ -15,9 +15,8 @@ from vultus.errors import InputError
 from vultus.evaluation.extraction import Failure, Progress, Reader, embed_pictures
 from vultus.gallery.cluster import cluster
 from vultus.metrics.clustering import Agreement, PairAgreement, bcubed, pairwise
-from vultus.metrics.estimate import Estimate
 from vultus.operating import OperatingTable
-from vultus.types import OperatingPoint
+from vultus.types import Estimate, OperatingPoint
 
 __all__ = ["ClusterReport", "evaluate", "evaluate_labels"]
 

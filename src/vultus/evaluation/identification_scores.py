@@ -18,11 +18,10 @@ from vultus.datasets.folders import GalleryProbes
 from vultus.errors import InputError
 from vultus.evaluation.extraction import Failure, Progress, Reader, embed_pictures
 from vultus.evaluation.openset import Realised
-from vultus.metrics.estimate import Estimate
 from vultus.metrics.identification import best_scores, cmc, fuse_max, missed, ranks, threshold_at_fpir
 from vultus.metrics.intervals import SubjectBootstrap, clopper_pearson
 from vultus.operating import OperatingTable
-from vultus.types import OperatingPoint, Rate
+from vultus.types import Estimate, OperatingPoint, Rate
 
 __all__ = ["AtFpir", "SearchReport", "Searches", "Size", "evaluate_folders", "evaluate_searches", "growth"]
 

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
 
+from vultus.runtime import cores
+
 __all__ = ["Crew", "usable_cores"]
 
 T = TypeVar("T")
@@ -49,7 +51,4 @@ class Crew:
 
 def usable_cores() -> int:
     """Cores that this process may use, at most 8: beyond that a search waits for memory."""
-    try:
-        return min(8, len(os.sched_getaffinity(0)))
-    except AttributeError:  # not on macOS and Windows
-        return min(8, os.cpu_count() or 1)
+    return min(8, cores())

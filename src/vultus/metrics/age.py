@@ -17,9 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vultus.errors import InputError
-from vultus.metrics.estimate import Estimate
 from vultus.metrics.intervals import clopper_pearson, wilson
-from vultus.types import Rate
+from vultus.types import Estimate, Rate
 
 __all__ = ["DECADES", "AgeBand", "AgeReport", "Agreement", "age_report", "agreement", "cumulative_score"]
 

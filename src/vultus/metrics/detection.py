@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from vultus.errors import InputError
 from vultus.geometry import iou as overlap_of
 from vultus.metrics.caveats import scarce
-from vultus.metrics.estimate import Estimate
 from vultus.metrics.intervals import wilson
-from vultus.types import Rate
+from vultus.types import Estimate, Rate
 
 __all__ = ["Detection", "Picture", "detect_figures"]
 

@@ -1,26 +1,12 @@
-"""A figure that is not k of n (a mean, an F1, half the sum of two rates), with its interval."""
+"""Half the sum of two rates, with its interval."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from vultus.types import Rate
+from vultus.types import Estimate, Rate
 
-__all__ = ["Estimate", "half_sum"]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its 95 % interval and how many things it rests on; NaN where it is undefined."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] (n = {self.n})"
+__all__ = ["half_sum"]
 
 
 def half_sum(first: Rate, second: Rate) -> Estimate:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from vultus.errors import InputError
 from vultus.metrics import caveats, sweep
 from vultus.metrics.bands import PEOPLE_ENOUGH
-from vultus.metrics.estimate import Estimate, half_sum
+from vultus.metrics.estimate import half_sum
 from vultus.metrics.intervals import SubjectBootstrap, clopper_pearson
 from vultus.metrics.verification import Scores, auc, threshold_at_fnmr
-from vultus.types import Rate
+from vultus.types import Estimate, Rate
 
 __all__ = [
     "BpcerAt",

@@ -17,7 +17,8 @@ from vultus.survival.logrank import LogRank, logrank
 from vultus.survival.nelson_aalen import NelsonAalen, nelson_aalen
 from vultus.survival.outcomes import per_person
 from vultus.survival.proportional import Proportionality, proportionality
-from vultus.survival.resampling import Bootstrap, Estimate
+from vultus.survival.resampling import Bootstrap
+from vultus.types import Estimate
 
 NOTICE = "Not a medical device: research estimates, no diagnosis and no ground for a decision about a person."
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from vultus.errors import InputError
 from vultus.survival.kaplan_meier import Censoring
 from vultus.survival.outcomes import Floats, check_horizons, check_outcomes
-from vultus.survival.resampling import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
+from vultus.survival.resampling import DEFAULT_BOOTSTRAP, Bootstrap
+from vultus.types import Estimate
 
 __all__ = ["Brier", "Curves", "brier", "integrated_brier"]
 

@@ -20,7 +20,8 @@ from vultus.errors import InputError
 from vultus.survival.counting import PrefixCounts, running
 from vultus.survival.kaplan_meier import Censoring
 from vultus.survival.outcomes import Events, Floats, check_outcomes, check_risk
-from vultus.survival.resampling import DEFAULT_BOOTSTRAP, Bootstrap, Estimate, ratio
+from vultus.survival.resampling import DEFAULT_BOOTSTRAP, Bootstrap, ratio
+from vultus.types import Estimate
 
 __all__ = ["TIED_RISK", "Concordance", "concordance", "uno_concordance"]
 

@@ -17,7 +17,8 @@ from vultus.survival.concordance import TIED_RISK
 from vultus.survival.counting import running
 from vultus.survival.kaplan_meier import Censoring, kaplan_meier
 from vultus.survival.outcomes import Floats, check_horizons, check_outcomes, check_risk
-from vultus.survival.resampling import DEFAULT_BOOTSTRAP, Bootstrap, Estimate, ratio
+from vultus.survival.resampling import DEFAULT_BOOTSTRAP, Bootstrap, ratio
+from vultus.types import Estimate
 
 __all__ = ["DynamicAuc", "dynamic_auc"]
 

@@ -12,24 +12,11 @@ from vultus.errors import InputError
 from vultus.survival.outcomes import Floats
 from vultus.survival.tails import quantile
 
-__all__ = ["DEFAULT_BOOTSTRAP", "Bootstrap", "Estimate", "ratio"]
+__all__ = ["DEFAULT_BOOTSTRAP", "Bootstrap", "ratio"]
 
 _BLOCK = 1 << 18  # weights held at once: 2 MB, which the next cache still holds
 _MANY = 5000
 _GROUPS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its interval and the number of people it stands on."""
-
-    value: float
-    low: float  # NaN where no interval was asked for
-    high: float
-    n: int  # people
-
-    def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}] (n = {self.n})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vultus.errors import VideoError
+from vultus.runtime import cores
 from vultus.types import Box, Face, Image, Reading, Vector
 from vultus.video.frame import Frame, Recording
 from vultus.video.live import Live
@@ -84,7 +85,7 @@ def tracks(
     stride = how.stride or default_stride(info.rate if info else None)
     how = replace(how, gap=max(how.gap, 2 * stride))
     if workers is None:
-        workers = 1 if info is not None and info.live else _cores()
+        workers = 1 if info is not None and info.live else cores()
     follower = _Follower(analyzer, how, glimpse)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="vultus-frame")
     waiting: deque[Future[_Seen]] = deque()
@@ -210,7 +211,3 @@ class _Follower:
         for index, track in enumerate(ended):
             still = live + [other.first.frame for other in ended[index + 1 :]]
             yield track.finished(self._embed, min(still, default=None))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
