@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vultus import images
-from vultus.analyzer import Analyzer
-from vultus.bulk.reading import read_pictures
+from vultus.analyzer import Analyzer, in_order
+from vultus.bulk.reading import Seen, read_picture
 from vultus.errors import ImageTooLargeError, InputError, NotFoundError
 from vultus.gallery import Enrolment, Gallery
 from vultus.gallery.names import normal
@@ -81,15 +81,26 @@ def enroll_pictures(
     gate: Level = "medium",
     force: bool = False,
 ) -> Iterator[FolderEnrolment]:
-    """As `enroll_folder` for given (name, picture) pairs; unchanged pictures come first."""
-    fresh: list[tuple[str, str]] = []
-    for name, source in wanted:
-        if _unchanged(gallery, name, source):
+    """As `enroll_folder` for given (name, picture) pairs, in their order.
+
+    Whether a picture is unchanged is looked up where it would be analysed, one picture a core,
+    so that nothing waits until every file has been read once.
+    """
+
+    def read(pair: tuple[str, str]) -> Seen | None:
+        name, source = pair
+        try:
+            if gallery.unchanged(name, source, faces=faces):
+                return None
+        except InputError as error:
+            return Seen(source, None, error=error)
+        return read_picture(source, analyzer)
+
+    pairs = list(wanted)
+    for (name, source), seen in zip(pairs, in_order(read, pairs), strict=True):
+        if seen is None:
             yield FolderEnrolment(source, name, Enrolment(gallery.person(name), unchanged=(source,)))
-        else:
-            fresh.append((name, source))
-    sources = [source for _, source in fresh]
-    for (name, source), seen in zip(fresh, read_pictures(sources, analyzer), strict=True):
+            continue
         if seen.error is not None or seen.picture is None:
             code: RefusalCode = "too_large" if isinstance(seen.error, ImageTooLargeError) else "unreadable"
             reason = str(seen.error).removeprefix(f"{source}: ")
@@ -107,10 +118,3 @@ def enroll_pictures(
             force=force,
         )
         yield FolderEnrolment(source, name, enrolment)
-
-
-def _unchanged(gallery: Gallery, name: str, source: str) -> bool:
-    try:
-        return gallery.known_source(images.digest(source), name)
-    except InputError:
-        return False  # unreadable, or nobody of that name yet: the reading tells

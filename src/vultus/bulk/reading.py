@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from vultus import images
@@ -15,7 +14,7 @@ from vultus.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Picture
 from vultus.types import Reading
 from vultus.video import is_stream
 
-__all__ = ["Seen", "is_video", "pictures", "read_pictures"]
+__all__ = ["Seen", "is_video", "pictures", "read_picture", "read_pictures"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,10 +69,11 @@ def read_pictures(names: Sequence[str], analyzer: Analyzer, *, embed: bool = Tru
     comes with its error and the rest goes on. A few pictures are held at a time, however
     long the list.
     """
-    yield from in_order(partial(_read, analyzer, embed), names)
+    yield from in_order(lambda name: read_picture(name, analyzer, embed=embed), names)
 
 
-def _read(analyzer: Analyzer, embed: bool, name: str) -> Seen:
+def read_picture(name: str, analyzer: Analyzer, *, embed: bool = True) -> Seen:
+    """One picture with its faces, or with the error of one that cannot be read."""
     try:
         picture = images.load(name)
     except InputError as error:

@@ -114,6 +114,17 @@ class Enrolling(Session):
                 found = connection.execute("SELECT 1 FROM face WHERE sha256 = ? AND person = ?", (picture, row))
             return found.fetchone() is not None
 
+    def unchanged(self, name: str, image: Source, *, faces: str | int = "main") -> bool:
+        """A picture is enrolled for that person already, so that it need not be analysed again.
+
+        faces: as for `enroll`; a number and "all" may mean a face that is not enrolled yet, so
+        the answer is no. It is no too for an address, which is not fetched for this alone.
+        Refused: a picture that cannot be read (ImageFormatError and others).
+        """
+        from vultus import images
+
+        return not images.is_url(image) and self._has(name, images.digest(image), parse_faces(faces))
+
     def _enroll_source(
         self, analyzer: Analyzer, name: str, item: Source, number: int, policy: str | int, gate: Level, force: bool
     ) -> Part:
@@ -121,8 +132,7 @@ class Enrolling(Session):
 
         label = _label(item, number)
         try:
-            # A picture that is known already need not be analysed, but what lies at an address is fetched once.
-            if not images.is_url(item) and self._has(name, images.digest(item), policy):
+            if self.unchanged(name, item, faces=policy):
                 return Enrolment(None, unchanged=(label,)), []
             picture = images.load(item)
         except ImageTooLargeError as error:
