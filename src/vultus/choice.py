@@ -11,6 +11,8 @@ from vultus.types import Reading
 
 __all__ = ["Choice", "choose", "main_face", "parse_faces"]
 
+NO_FACE = "expected a face, found none; use a picture where the face is larger, upright or better lit"
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -29,7 +31,7 @@ def main_face(readings: Sequence[Reading], size_wh: tuple[int, int]) -> Choice:
     faces: NoFaceError.
     """
     if not readings:
-        raise NoFaceError("expected a face, found none; use a picture where the face is larger, upright or better lit")
+        raise NoFaceError(NO_FACE)
     largest = max(reading.quality.side for reading in readings)
     prominence = [_prominence(reading, size_wh, largest) for reading in readings]
     order = sorted(range(len(readings)), key=lambda index: (-prominence[index], index))
@@ -55,7 +57,7 @@ def choose(readings: Sequence[Reading], size_wh: tuple[int, int], faces: str | i
     """
     policy = parse_faces(faces)
     if not readings:
-        raise NoFaceError("expected a face, found none; use a picture where the face is larger, upright or better lit")
+        raise NoFaceError(NO_FACE)
     count = len(readings)
     if policy == "all":
         return [Choice(index, "", 0.0) for index in range(count)]

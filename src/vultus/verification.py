@@ -128,8 +128,7 @@ def compare(
     if one.refusals or two.refusals:
         status = "no_decision"
     # The best of several pairs is no single comparison: what it is worth was not measured.
-    single = len(pairs) == 1 and table.likelihood is not None
-    evidence = table.likelihood.evidence(score) if single and table.likelihood is not None else None
+    evidence = table.likelihood.evidence(score) if table.likelihood is not None and len(pairs) == 1 else None
     return Verification(status, score, point, table.fmr_at(score), (one, two), evidence)
 
 

@@ -18,7 +18,7 @@ from vultus.gallery.values import RefusalCode, Refused
 if TYPE_CHECKING:
     from vultus.models.quality import Level
 
-__all__ = ["FolderEnrolment", "enroll_folder", "enroll_pictures", "plan"]
+__all__ = ["FolderEnrolment", "Plan", "enroll_folder", "enroll_pictures", "enroll_planned", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,19 @@ class FolderEnrolment:
     enrolment: Enrolment
 
 
-def plan(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """Who and what: (name, picture) by sub-folder, and the pictures that lie in none.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Whom to enrol from which pictures."""
+
+    wanted: tuple[tuple[str, str], ...]  # name, picture
+    loose: tuple[str, ...] = ()  # pictures that lie in nobody's folder
+
+    def __len__(self) -> int:
+        return len(self.wanted) + len(self.loose)
+
+
+def plan(folder: Path) -> Plan:
+    """Who and what, by sub-folder.
 
     A person's pictures may lie deeper. Refused: no such folder (NotFoundError), a file
     (InputError), a sub-folder whose name cannot be a person's (InputError).
@@ -48,7 +59,7 @@ def plan(folder: Path) -> tuple[list[tuple[str, str]], list[str]]:
             loose.append(str(path))
         else:
             wanted.append((normal(parts[0]), str(path)))
-    return wanted, loose
+    return Plan(tuple(wanted), tuple(loose))
 
 
 def enroll_folder(
@@ -65,11 +76,23 @@ def enroll_folder(
     Each picture is durable when it is yielded: stop at any time, and run it again to go
     on. Pictures whose bytes are enrolled for that person are passed over without analysis.
     """
-    wanted, loose = plan(folder)
-    for source in loose:
+    yield from enroll_planned(gallery, analyzer, plan(folder), faces=faces, gate=gate, force=force)
+
+
+def enroll_planned(
+    gallery: Gallery,
+    analyzer: Analyzer,
+    planned: Plan,
+    *,
+    faces: str | int = "main",
+    gate: Level = "medium",
+    force: bool = False,
+) -> Iterator[FolderEnrolment]:
+    """As `enroll_folder` for a plan that was made already, whose length is the number of results."""
+    for source in planned.loose:
         reason = "lies in no sub-folder, so nobody's name is known; move it, or enrol it with --name"
         yield FolderEnrolment(source, "", Enrolment(None, refused=(Refused(source, "unreadable", reason),)))
-    yield from enroll_pictures(gallery, analyzer, wanted, faces=faces, gate=gate, force=force)
+    yield from enroll_pictures(gallery, analyzer, planned.wanted, faces=faces, gate=gate, force=force)
 
 
 def enroll_pictures(

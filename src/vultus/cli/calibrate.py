@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("calibrate")(calibrate)
 
 
+@options.choosing
 def calibrate(
     images: Annotated[Path, typer.Option("--images", help="Development pictures, a sub-folder a person.")],
     name: Annotated[str, typer.Option("--name", help="Name of the table's file.")],
@@ -36,12 +37,7 @@ def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the table.")] = Path("operating_points"),
     seed: Annotated[int, typer.Option("--seed")] = 0,
     json: options.JsonOption = False,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Write the table of operating points that verify, identify and the gallery take their thresholds from.
 
@@ -50,23 +46,21 @@ def calibrate(
     """
     from vultus.datasets import lfw
     from vultus.evaluation.calibrate import calibrate_pictures
-    from vultus.runtime import EngineOptions, engine_precision
+    from vultus.runtime import engine_precision
 
     only = None if pairs is None else sorted({who for pair in lfw.pairs(pairs, images) for who in pair.people})
     left_out = {person for file in without or () for person in lfw.names(file)}
     by_person = lfw.pictures(images, only, left_out)
     if len(by_person) < 2:
         raise InputError(f"expected pictures of at least two people in {images}, found {len(by_person)}")
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
+    analyzer = chosen.analyzer()
     where = Path(*images.parts[-2:])  # enough to know it by, without the machine it lies on
     words = ["vultus", "calibrate", "--images", str(where), "--name", name]
-    words += [] if profile == "default" else ["--profile", profile]
-    words += [] if embedder is None else ["--embedder", Path(embedder).name]
+    words += [] if chosen.profile == "default" else ["--profile", chosen.profile]
+    words += [] if chosen.embedder is None else ["--embedder", Path(chosen.embedder).name]
     words += [] if pairs is None else ["--pairs", pairs.name]
     words += [word for file in without or () for word in ("--without", file.name)]
-    arithmetic = engine_precision(EngineOptions(engine=engine, precision=precision))  # type: ignore[arg-type]
+    arithmetic = engine_precision(options.engine_options(chosen.engine, chosen.precision))
     total = sum(map(len, by_person.values()))
     with progress("reading pictures", total, quiet=json) as advance:
         done = calibrate_pictures(
@@ -74,7 +68,7 @@ def calibrate(
             analyzer.parallel(),
             data=data or f"{images.name}, {len(by_person)} people",
             command=shlex.join(words),
-            precision=f"{engine} {arithmetic}",
+            precision=f"{chosen.engine} {arithmetic}",
             seed=seed,
             progress=lambda at, of: advance(to=at, total=of),
         )

@@ -18,6 +18,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("cluster")(cluster)
 
 
+@options.choosing
 def cluster(
     sources: Annotated[list[str], typer.Argument(metavar="FOLDER…", help="Folders or pictures.")],
     fmr: Annotated[
@@ -29,12 +30,7 @@ def cluster(
     draw: options.DrawOption = None,
     crops: options.CropsOption = None,
     smallest: options.SmallestOption = 16.0,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Group the faces of pictures by person, without names: one line a face, null where it is alone.
 
@@ -50,15 +46,7 @@ def cluster(
     from vultus.models.quality import gate as refused_by
     from vultus.operating import table_for
 
-    analyzer = options.make_analyzer(
-        detector=detector,
-        embedder=embedder,
-        profile=profile,
-        models=models,
-        engine=engine,
-        precision=precision,
-        smallest=smallest,
-    )
+    analyzer = chosen.analyzer(smallest=smallest)
     point = table_for(analyzer.contract).verify(fmr)
     waiting = list(pictures(sources))
     drawings = Drawings(None, crops)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("enrol", hidden=True)(enroll)
 
 
+@options.choosing
 def enroll(
     sources: Annotated[
         list[str], typer.Argument(metavar="FOLDER | IMAGE…", help="A folder with a sub-folder a person, or pictures.")
@@ -39,12 +39,7 @@ def enroll(
     ] = None,
     json: options.JsonOption = False,
     crops: options.CropsOption = None,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Enrol people: every picture of FOLDER/NAME/, or the pictures named with --name.
 
@@ -52,8 +47,8 @@ def enroll(
     any time, and a second run passes over what is unchanged. Ends with status 1 when there
     was something to enrol and nothing could be.
     """
-    from vultus.bulk import enroll_pictures, pictures
-    from vultus.bulk.enrolling import enroll_folder, plan
+    from vultus.bulk import pictures
+    from vultus.bulk.enrolling import Plan, enroll_planned, plan
     from vultus.gallery import Gallery
     from vultus.gallery.names import normal
 
@@ -67,26 +62,17 @@ def enroll(
             "person's own folder"
         )
     if name is None:
-        wanted, loose = plan(Path(sources[0]))
-        total = len(wanted) + len(loose)
+        planned = plan(Path(sources[0]))
     else:
-        named = [(normal(name), source) for source in pictures(sources)]
-        total = len(named)
-    if not total:
+        planned = Plan(tuple((normal(name), source) for source in pictures(sources)))
+    if not planned:
         raise InputError(f"no picture found in {', '.join(sources)}")
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
-    chosen = {"faces": faces, "gate": gate, "force": force}
+    analyzer = chosen.analyzer()
     with Gallery.open(gallery, analyzer=analyzer, keep=keep) as known:  # type: ignore[arg-type]
-        work: Iterator[FolderEnrolment]
-        if name is None:
-            work = enroll_folder(known, analyzer.parallel(), Path(sources[0]), **chosen)  # type: ignore[arg-type]
-        else:
-            work = enroll_pictures(known, analyzer.parallel(), named, **chosen)  # type: ignore[arg-type]
+        work = enroll_planned(known, analyzer.parallel(), planned, faces=faces, gate=gate, force=force)  # type: ignore[arg-type]
         tally = _Tally()
         try:
-            with progress("enrolling", total, quiet=json) as advance:
+            with progress("enrolling", len(planned), quiet=json) as advance:
                 for done in work:
                     advance()
                     tally.take(done)

@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("identify")(identify)
 
 
+@options.choosing
 def identify(
     sources: Annotated[
         list[str],
@@ -69,12 +70,7 @@ def identify(
         int | None, typer.Option("--stride", help="Video: frames from one detection to the next.", min=1)
     ] = None,
     smallest: options.SmallestOption = 16.0,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Say of every face who it is, or that it is nobody whom the gallery knows.
 
@@ -95,20 +91,12 @@ def identify(
             "of tracks stand for was not measured"
         )
     others = None if cohort is None else _cohort(cohort)
-    analyzer = options.make_analyzer(
-        detector=detector,
-        embedder=embedder,
-        profile=profile,
-        models=models,
-        engine=engine,
-        precision=precision,
-        smallest=smallest,
-    )
+    analyzer = chosen.analyzer(smallest=smallest)
     with Gallery.open(gallery, analyzer=analyzer, create=False) as known:
         printer = _Printer(json)
         try:
             if stills:
-                chosen: dict[str, Any] = {
+                asked: dict[str, Any] = {
                     "fpir": fpir,
                     "candidates": candidates,
                     "faces": faces,
@@ -117,7 +105,7 @@ def identify(
                     "normalise": normalise.value,
                     "cohort": others,
                 }
-                _pictures(known, analyzer, stills, printer, draw, crops, chosen)
+                _pictures(known, analyzer, stills, printer, draw, crops, asked)
             for name in videos:
                 _video(known, analyzer, name, printer, draw, crops, fpir, candidates, stride)
         finally:
@@ -138,14 +126,14 @@ def _cohort(path: Path) -> Cohort:
 
 
 def _pictures(
-    known: Any, analyzer: Any, names: list[str], printer: _Printer, draw: Path | None, crops: Path | None, chosen: Any
+    known: Any, analyzer: Any, names: list[str], printer: _Printer, draw: Path | None, crops: Path | None, asked: Any
 ) -> None:
     from vultus.bulk import identify_pictures
     from vultus.cli.drawings import Drawings
 
     drawings = Drawings(draw, crops)
     with progress("identifying", len(names), quiet=printer.json) as advance:
-        for found in identify_pictures(known, analyzer.parallel(), names, **chosen):
+        for found in identify_pictures(known, analyzer.parallel(), names, **asked):
             advance()
             printer.picture(found)
             drawings.people(found.seen, found.people)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -12,8 +17,11 @@ from vultus.errors import InputError
 
 if TYPE_CHECKING:
     from vultus.analyzer import Analyzer
+    from vultus.runtime import EngineOptions
 
 __all__ = [
+    "DEFAULTS",
+    "Chosen",
     "CropsOption",
     "DetectorOption",
     "DrawOption",
@@ -28,6 +36,8 @@ __all__ = [
     "PrecisionOption",
     "ProfileOption",
     "SmallestOption",
+    "choosing",
+    "engine_options",
     "make_analyzer",
 ]
 
@@ -60,6 +70,54 @@ SmallestOption = Annotated[
 PROFILES = {"default": "sface", "accurate": "accurate"}
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The models and the engine that a command line names."""
+
+    detector: DetectorOption = "yunet"
+    embedder: EmbedderOption = None
+    profile: ProfileOption = "default"
+    models: ModelsOption = None
+    engine: EngineOption = "openvino"
+    precision: PrecisionOption = "auto"
+
+    def analyzer(self, *, smallest: float = 16.0) -> Analyzer:
+        """The analyzer for them; model files are fetched with a word about it."""
+        named = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return make_analyzer(**named, smallest=smallest)
+
+
+DEFAULTS = Chosen()
+
+
+def choosing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Chosen` in the place of its parameter `chosen`.
+
+    Typer reads options off a signature, so the signature is where they are put; each is
+    worded, ordered and defaulted once, in `Chosen`.
+    """
+    offered = [
+        Parameter(item.name, Parameter.POSITIONAL_OR_KEYWORD, default=item.default, annotation=item.type)
+        for item in dataclasses.fields(Chosen)
+    ]
+    names = {parameter.name for parameter in offered}
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        chosen = Chosen(**{name: given.pop(name) for name in names})
+        command(chosen=chosen, **given)
+
+    parameters: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        parameters += offered if parameter.name == "chosen" else [parameter]
+    hints = get_type_hints(command, include_extras=True)
+    kinds = get_type_hints(Chosen, include_extras=True)
+    typed = [each.replace(annotation={**hints, **kinds}[each.name]) for each in parameters]
+    run.__signature__ = Signature(typed)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in typed}
+    return run
+
+
 def make_analyzer(
     *,
     detector: str = "yunet",
@@ -73,23 +131,27 @@ def make_analyzer(
     """The analyzer that the options describe; model files are fetched with a word about it."""
     if profile not in PROFILES:
         raise InputError(f"expected a profile out of {', '.join(PROFILES)}, got {profile!r}")
-    if precision not in ("auto", "fp32", "bf16"):
-        raise InputError(f"expected a precision out of auto, fp32, bf16, got {precision!r}")
+    settings = engine_options(engine, precision)
     name = embedder or PROFILES[profile]
     _announce(detector, name, models)
-    return _loaded(detector, name, engine, precision, models, smallest)
+    return _loaded(detector, name, settings, models, smallest)
+
+
+def engine_options(engine: str, precision: str) -> EngineOptions:
+    """Engine and precision as the runtime takes them. Refused (InputError): an unknown precision."""
+    from vultus.runtime import EngineOptions
+
+    if precision not in ("auto", "fp32", "bf16"):
+        raise InputError(f"expected a precision out of auto, fp32, bf16, got {precision!r}")
+    return EngineOptions(engine=engine, precision=precision)  # type: ignore[arg-type]
 
 
 @cache
-def _loaded(
-    detector: str, embedder: str, engine: str, precision: str, models: Path | None, smallest: float
-) -> Analyzer:
+def _loaded(detector: str, embedder: str, engine: EngineOptions, models: Path | None, smallest: float) -> Analyzer:
     """One analyzer for the same options, however many commands run in this process."""
     from vultus.analyzer import Analyzer
-    from vultus.runtime import EngineOptions
 
-    options = EngineOptions(engine=engine, precision=precision)  # type: ignore[arg-type]
-    return Analyzer(detector=detector, embedder=embedder, engine=options, models=models, smallest=smallest)
+    return Analyzer(detector=detector, embedder=embedder, engine=engine, models=models, smallest=smallest)
 
 
 def _announce(detector: str, embedder: str, models: Path | None) -> None:

@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("serve")(serve)
 
 
+@options.choosing
 def serve(
     gallery: Annotated[
         Path, typer.Option("--gallery", "-g", help="A folder of galleries, or one gallery.", show_default=True)
@@ -59,12 +60,7 @@ def serve(
     grace: Annotated[float, typer.Option("--grace", help="Seconds for what was accepted, when stopped.", min=0)] = 30.0,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
     json: options.JsonOption = False,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
     smallest: options.SmallestOption = 16.0,
 ) -> None:
     """Serve the galleries of a folder: the page, the API, and the APIs that existing clients speak.
@@ -101,15 +97,7 @@ def serve(
         grace_seconds=grace,
     )
     settings.check_exposure()
-    analyzer = options.make_analyzer(
-        detector=detector,
-        embedder=embedder,
-        profile=profile,
-        models=models,
-        engine=engine,
-        precision=precision,
-        smallest=smallest,
-    )
+    analyzer = chosen.analyzer(smallest=smallest)
     logs.configure(LEVELS[log_level])
     run(settings, analyzer, started=lambda address, made: _tell(address, made, json=json))
 

@@ -19,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("verify")(verify)
 
 
+@options.choosing
 def verify(
     first: Annotated[str, typer.Argument(metavar="A", help="A picture: path or web address.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another picture.")],
@@ -29,12 +30,7 @@ def verify(
     gate: options.GateOption = "low",
     json: options.JsonOption = False,
     draw: options.DrawOption = None,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Compare two faces: SAME or DIFFERENT, with the score, the threshold and what it stands for.
 
@@ -43,9 +39,7 @@ def verify(
     from vultus.operating import table_for
     from vultus.verification import verify as compare
 
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
+    analyzer = chosen.analyzer()
     table = table_for(analyzer.contract)
     answer = compare(first, second, analyzer=analyzer, table=table, fmr=fmr, faces=faces, gate=gate)  # type: ignore[arg-type]
     if json:

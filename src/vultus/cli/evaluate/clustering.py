@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("clustering")(clustering)
 
 
+@options.choosing
 def clustering(
     images: ImagesOption = None,
     labels: Annotated[
@@ -44,12 +45,7 @@ def clustering(
     seed: SeedOption = 0,
     json: options.JsonOption = False,
     html: HtmlOption = None,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """BCubed and pairwise precision and recall: of `--images DIR` (a sub-folder a person) or of `--labels FILE`.
 
@@ -71,9 +67,7 @@ def clustering(
     else:
         assert images is not None
         pictures, empty = folders.people(images)
-        analyzer = options.make_analyzer(
-            detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-        )
+        analyzer = chosen.analyzer()
         model = analyzer.contract.model
         with progress("reading pictures", None, quiet=json) as advance:
             report = evaluate(

@@ -22,6 +22,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("cohort")(cohort)
 
 
+@options.choosing
 def cohort(
     images: Annotated[Path, typer.Option("--images", help="Folder of pictures, a sub-folder a person.")],
     people: Annotated[Path, typer.Option("--people", help="List of the people to enrol, a name a line.")],
@@ -43,12 +44,7 @@ def cohort(
     ] = 100,
     seed: SeedOption = 0,
     json: options.JsonOption = False,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """FNIR at FPIR with each way to normalise scores, paired with none, and what it costs a search.
 
@@ -62,9 +58,7 @@ def cohort(
     known, unknown = lfw.names(people), lfw.names(strangers)
     data = lfw.OpenSet(lfw.pictures(images, known), lfw.pictures(images, unknown))
     others = lfw.pictures(images, without=[*known, *unknown])
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
+    analyzer = chosen.analyzer()
     with progress("reading pictures", None, quiet=json) as advance:
         report = evaluate(
             data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -97,11 +98,9 @@ def _detector(name: str, smallest: float, models: Path | None, engine: str, prec
     """The detector at every scale, weak finds too, one picture a core."""
     from vultus.analyzer import detector
     from vultus.models.detect.pyramid import Pyramid
-    from vultus.runtime import EngineOptions, cores
+    from vultus.runtime import cores
 
-    if precision not in ("auto", "fp32", "bf16"):
-        raise InputError(f"expected a precision out of auto, fp32, bf16, got {precision!r}")
-    settings = EngineOptions(engine=engine, precision=precision, threads=cores(), streams=cores())  # type: ignore[arg-type]
+    settings = replace(options.engine_options(engine, precision), threads=cores(), streams=cores())
     return Pyramid(detector(name, threshold=threshold, engine=settings, models=models), smallest)
 
 

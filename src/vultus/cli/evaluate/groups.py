@@ -38,6 +38,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("groups")(groups)
 
 
+@options.choosing
 def groups(
     images: Annotated[Path, typer.Option("--images", help="Folder of pictures, named as UTKFace names them.")],
     labels: Annotated[
@@ -48,12 +49,7 @@ def groups(
     seed: SeedOption = 0,
     json: options.JsonOption = False,
     html: HtmlOption = None,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """False matches (and, with several pictures a person, misses) by group, at the product's own thresholds.
 
@@ -65,9 +61,7 @@ def groups(
     from vultus.report import report_groups
 
     prepare_html(html)
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
+    analyzer = chosen.analyzer()
     operating = table_for(analyzer.contract)
     rates = tuple(fmr or (1e-3,))
     missing: tuple[Path, ...] = ()

@@ -44,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("identification")(identification)
 
 
+@options.choosing
 def identification(
     images: ImagesOption = None,
     people: Annotated[Path | None, typer.Option("--people", help="List of the people to enrol, a name a line.")] = None,
@@ -73,12 +74,7 @@ def identification(
     seed: SeedOption = 0,
     json: options.JsonOption = False,
     html: HtmlOption = None,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """FNIR at FPIR, ranks (CMC), and FPIR against gallery size; with lists, over random splits.
 
@@ -98,9 +94,7 @@ def identification(
         people is not None or (gallery is None) != (probes is None) or (images is None) == (gallery is None)
     ):
         raise InputError(_WAYS)
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
+    analyzer = chosen.analyzer()
     if lists:
         assert images is not None
         assert people is not None

@@ -41,6 +41,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("verification")(verification)
 
 
+@options.choosing
 def verification(
     images: ImagesOption = None,
     pairs: Annotated[
@@ -59,12 +60,7 @@ def verification(
     show_pictures: Annotated[
         bool, typer.Option("--show-pictures", help="Put the worst errors as pictures into the report.")
     ] = False,
-    detector: options.DetectorOption = "yunet",
-    embedder: options.EmbedderOption = None,
-    profile: options.ProfileOption = "default",
-    models: options.ModelsOption = None,
-    engine: options.EngineOption = "openvino",
-    precision: options.PrecisionOption = "auto",
+    chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Accuracy, EER, AUC and FNMR on pairs, failures to enrol counted in, with 95 % intervals.
 
@@ -85,9 +81,7 @@ def verification(
     from vultus.evaluation.verification import TARGETS, compare, evaluate_scores
 
     listed, missing, duplicates = _listed(pairs, images)
-    analyzer = options.make_analyzer(
-        detector=detector, embedder=embedder, profile=profile, models=models, engine=engine, precision=precision
-    )
+    analyzer = chosen.analyzer()
     operating = table_of(analyzer)
     with progress("reading pictures", None, quiet=json) as advance:
         found = compare(listed, analyzer.parallel(), lambda done, of: advance(to=done, total=of))
