@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -95,3 +96,23 @@ def test_an_unknown_engine_and_a_precision_that_is_not_there(identity: Path) -> 
     with pytest.raises(InputError, match="bf16"):
         runtime.engine_precision(EngineOptions(engine="onnxruntime", precision="bf16"))
     assert runtime.engine_precision(FP32) == "fp32"
+
+
+_LISTENING = """
+import os, sys
+def told(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.connect", "urllib.Request"):
+        os.write(1, f"{event} {arguments}".encode())  # also from a process that was forked
+sys.addaudithook(told)
+from vultus.runtime import EngineOptions, engine_precision
+engine_precision(EngineOptions())
+assert "openvino" in sys.modules
+"""
+
+
+def test_nobody_is_told_that_the_engine_runs(tmp_path: Path) -> None:
+    """OpenVINO would send an event to Google Analytics and keep an id in the user's home."""
+    environment = {**os.environ, "HOME": str(tmp_path), "CI": ""}
+    heard = subprocess.run([sys.executable, "-c", _LISTENING], env=environment, capture_output=True, timeout=60)
+    assert (heard.returncode, heard.stdout) == (0, b""), heard.stderr.decode()
+    assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,11 @@ layout are the engine's business, so no caller can swap channels by accident.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -96,6 +99,23 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Imported, OpenVINO tells Google Analytics so, under an id that it keeps in the user's home.
+
+    It stays silent where the package for that is missing, so missing is what it finds.
+    """
+    package = "openvino_telemetry"
+    if package in sys.modules or "openvino" in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
 _core_lock = threading.Lock()
 _core_instance: Any = None
 
@@ -105,7 +125,8 @@ def _core() -> openvino.Core:
     global _core_instance
     with _core_lock:
         if _core_instance is None:
-            import openvino
+            with _silent():
+                import openvino
 
             # OpenVINO's binding sets NumPy up at the first call that needs it, and two threads
             # that get there together wait for each other for ever (19 of 40 cold starts).

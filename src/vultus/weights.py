@@ -60,7 +60,7 @@ def find(source: WeightsSource, folder: Path | None = None) -> Path | None:
     """
     name = PurePosixPath(source.member).name
     for path, owner in _places(source, name, folder):
-        if path.is_file():
+        if _is_there(path):
             if sha256_of(path) == source.sha256:
                 return path
             if owner is not None:
@@ -126,12 +126,19 @@ def derived(source: WeightsSource, recipe: str, make: Callable[[bytes], bytes], 
     name = f"{PurePosixPath(source.member).stem}.{recipe}.onnx"
     path = cache_folder() / source.sha256[:16] / name
     mark = path.with_suffix(".sha256")
-    if path.is_file() and mark.is_file() and mark.read_text() == sha256_of(path):
+    if _is_there(path) and _is_there(mark) and mark.read_text() == sha256_of(path):
         return path
     data = make(read(source, folder))
     write_atomically(path, data, advice=CACHE_ADVICE)
     write_atomically(mark, hashlib.sha256(data).hexdigest().encode(), advice=CACHE_ADVICE)
     return path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may not be looked into, such as a service's hidden home; writing to it says so
+        return False
 
 
 def _download(source: WeightsSource, folder: Path) -> Path:

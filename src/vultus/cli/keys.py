@@ -86,7 +86,7 @@ def list_(gallery: FolderOption = FOLDER, key_file: KeyFileOption = None, json: 
         )
         for key in found
     )
-    table(None, ("id", "role", "galleries", "label", "created", "ends", "last used"), rows)
+    table(None, ("id!", "role", "galleries", "label", "created", "ends", "last used"), rows)
 
 
 @keys.command("revoke")
