@@ -12,6 +12,7 @@
     + ConflictError          the name or the face is taken already
     + ContractMismatchError  embeddings of two different models would meet
     + GalleryError           the folder is no gallery, or not one that this version reads
+      + MasterKeyError       the keys of a sealed gallery are missing, or not the right ones
     + GalleryBusyError       another process holds the gallery too long
     + VideoError             a stream that cannot be opened, or that broke
     + OperatingPointError    no threshold stands for the error rate that was asked for
@@ -34,6 +35,7 @@ __all__ = [
     "ImageTooLargeError",
     "InputError",
     "InvalidVectorError",
+    "MasterKeyError",
     "MissingExtraError",
     "NoFaceError",
     "NotFoundError",
@@ -92,6 +94,10 @@ class ContractMismatchError(InputError):
 
 class GalleryError(InputError):
     """The folder is no gallery, or not one that this version reads."""
+
+
+class MasterKeyError(GalleryError):
+    """The master key or the key file of a sealed gallery is missing, or not the right one."""
 
 
 class GalleryBusyError(InputError):

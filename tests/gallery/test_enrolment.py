@@ -155,9 +155,9 @@ def test_the_conflict_threshold_follows_the_gallery(opened, directions) -> None:
     crowd = directions(3000, seed=9)
     crowd = crowd[np.abs(crowd @ ada) < 0.2][:2000]
     with gallery._store.write() as connection:  # straight into the tables: this is not what is tested
-        from vultus.gallery import faces, people
+        from vultus.gallery import contracts, faces, people
 
-        contract = faces.adopt(connection, gallery._declared)
+        contract = contracts.adopt(connection, gallery._declared)
         for number, vector in enumerate(crowd):
             faces.insert(connection, people.add(connection, f"p{number}"), faces.Offer(vector), contract)
     assert table.identify(1e-2, np.ones(2001, dtype=int)).threshold > score

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vultus.errors import ConflictError, InputError, NotFoundError, StorageError
+from vultus.errors import ConflictError, InputError, MasterKeyError, StorageError
 from vultus.gallery import MasterKey, find_master_key, new_master_key, read_master_key
 
 SECRET = bytes(range(32))
@@ -81,7 +81,7 @@ def test_the_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert find_master_key() == MasterKey(SECRET)
     monkeypatch.delenv("VULTUS_MASTER_KEY")
     monkeypatch.setenv("VULTUS_MASTER_KEY_FILE", str(tmp_path / "absent"))
-    with pytest.raises(NotFoundError, match="absent is not there"):
+    with pytest.raises(MasterKeyError, match="absent is not there"):
         find_master_key()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SUITES = ("people", "names", "identification", "enrolment", "migrate", "processes", "kill")
+SUITES = ("people", "names", "identification", "enrolment", "migrate", "processes", "kill", "view", "change")
 
 
 @pytest.mark.slow

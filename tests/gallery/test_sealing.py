@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vultus.errors import GalleryError, NotFoundError
+from vultus.errors import GalleryError, MasterKeyError, NotFoundError
 from vultus.gallery import Gallery, MasterKey
 from vultus.gallery.keyfile import KEYS, KeyFile
 from vultus.gallery.quantise import codes_of
@@ -240,7 +240,7 @@ def test_without_the_key_file(sealed: Gallery, opened, tmp_path: Path) -> None:
     keys = sealed.path / KEYS
     whole = keys.read_bytes()
     keys.unlink()
-    with pytest.raises(NotFoundError, match="expected the gallery's key file"):
+    with pytest.raises(MasterKeyError, match="expected the gallery's key file"):
         opened(master_key=KEY)
     keys.write_bytes(b"text")
     with pytest.raises(GalleryError, match="damaged"):

@@ -1,6 +1,7 @@
 """People who are known: enrolling them, finding them again, and letting go of them."""
 
 from vultus.gallery.backup import restore
+from vultus.gallery.change import Change
 from vultus.gallery.gallery import Gallery
 from vultus.gallery.masterkey import MasterKey, find_master_key, new_master_key, read_master_key
 from vultus.gallery.values import (
@@ -23,10 +24,12 @@ from vultus.gallery.values import (
     Stats,
     Template,
 )
+from vultus.gallery.view import View
 
 __all__ = [
     "Backup",
     "Candidate",
+    "Change",
     "Check",
     "Double",
     "Enrolment",
@@ -45,6 +48,7 @@ __all__ = [
     "Sealing",
     "Stats",
     "Template",
+    "View",
     "find_master_key",
     "new_master_key",
     "read_master_key",

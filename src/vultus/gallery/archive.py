@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 from vultus.errors import GalleryError, InputError, NotFoundError, VultusError
-from vultus.gallery import faces
+from vultus.gallery import contracts, faces
 from vultus.gallery.exporting import FORMAT, FORMAT_VERSION, MEMBERS, npy_header
 from vultus.gallery.names import normal
 from vultus.gallery.passphrase import OpenedFile, is_sealed
@@ -218,7 +218,7 @@ def _checked(file: zipfile.ZipFile, size: int) -> Archive:
         raise GalleryError(f"no vultus export: format {manifest['format']!r}")
     if manifest["version"] != FORMAT_VERSION:
         raise GalleryError(f"version {manifest['version']!r}, this vultus reads {FORMAT_VERSION}; update vultus")
-    contract = faces.read_contract(json.dumps(manifest["contract"]))
+    contract = contracts.read(json.dumps(manifest["contract"]))
     if isinstance(contract.dimension, bool) or not 0 < contract.dimension <= 1 << 16:
         raise GalleryError(f"dimension {contract.dimension!r}")
     counts = [manifest["people"], manifest["faces"], manifest["crops"]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vultus.errors import GalleryError
-from vultus.gallery import erasure, faces, people, seal_check, stored
+from vultus.gallery import contracts, erasure, faces, people, seal_check, stored
 from vultus.gallery.enrolment import Rules
 from vultus.gallery.live import Live, Marks
 from vultus.gallery.records import Records
@@ -85,7 +85,7 @@ def _vectors(connection: Records) -> Iterator[Finding]:
     dimensions = {}
     for row, key, body, dimension in connection.execute("SELECT id, key, body, dimension FROM contract"):
         dimensions[row] = dimension
-        contract = faces.read_contract(body)
+        contract = contracts.read(body)
         if contract.id != key or contract.dimension != dimension:
             yield Finding("contract_damaged", f"{key} does not stand for its own fields")
     missing = connection.execute(

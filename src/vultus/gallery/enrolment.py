@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vultus.errors import InputError, NoFaceError, OperatingPointError, TooManyFacesError
-from vultus.gallery import faces, feedback, people
+from vultus.gallery import contracts, faces, feedback, people
 from vultus.gallery.faces import Offer
 from vultus.gallery.live import Live
 from vultus.gallery.names import normal
@@ -145,12 +145,12 @@ def admit(
         if row is None:
             row = people.add(connection, spelt)
         added.append(
-            faces.insert(connection, row, offer, faces.adopt(connection, contract), forced=near and rules.force)
+            faces.insert(connection, row, offer, contracts.adopt(connection, contract), forced=near and rules.force)
         )
         own = np.vstack([own, offer.vector[None]])
     result = Enrolment(
         person=None if row is None else people.person(connection, row),
-        added=tuple(template for face in added for template in faces.templates(connection, face=face)),
+        added=faces.templates(connection, rows=added),
         unchanged=tuple(unchanged),
         refused=tuple(refused),
         notes=tuple(notes),
@@ -170,7 +170,7 @@ def doubts(connection: Records, person: int, added: Sequence[int], rules: Rules)
     notes = []
     for face in added:
         if best.get(face, 1.0) < threshold:  # absent: removed by another process meanwhile
-            (template,) = faces.templates(connection, face=face)
+            (template,) = faces.templates(connection, rows=[face])
             text = (
                 f"unlike every other picture of {template.person} (best {best[face]:.3f} < {threshold:.3f}): the "
                 "pictures show different people"

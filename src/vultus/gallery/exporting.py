@@ -29,8 +29,9 @@ from typing import IO, Any, BinaryIO, cast
 import numpy as np
 
 from vultus.errors import ConflictError, GalleryError, InputError, StorageError
-from vultus.gallery import faces, stored
+from vultus.gallery import contracts, stored
 from vultus.gallery import people as persons
+from vultus.gallery.details import details_of
 from vultus.gallery.passphrase import SealedFile
 from vultus.gallery.records import Owner, Records
 from vultus.gallery.schema import now
@@ -71,7 +72,7 @@ def export(
         )
     if passphrase is not None and clear:
         raise InputError("expected a passphrase or an export in the clear, got both")
-    used = faces.contract_in_use(connection)
+    used = contracts.in_use(connection)
     if used is None:
         raise GalleryError("expected a gallery with somebody in it, nothing was ever enrolled in this one")
     if path.exists() and not overwrite:
@@ -170,7 +171,7 @@ def _faces(connection: Records, contract: int) -> Iterator[dict[str, Any]]:
             connection.seal.preload(key for _, _, key, *_ in part)
         for uuid, person, key, sha256, source, reading, sealed, ordinal, forced, created, size in part:
             columns = (sha256, source, reading, sealed)
-            details = faces.details_of(connection, Owner(person, key), uuid, columns)
+            details = details_of(connection, Owner(person, key), uuid, columns)
             if size is not None and connection.seal is not None:
                 size -= OVERHEAD
             yield {

@@ -6,36 +6,34 @@ Every function runs inside a transaction of the caller and takes its connection.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import GalleryError, InvalidVectorError, NotFoundError
-from vultus.gallery import people
+from vultus.errors import GalleryError, InvalidVectorError
+from vultus.gallery.details import Details, details_of
+from vultus.gallery.names import no_such_face
 from vultus.gallery.records import Owner, Records, owner
 from vultus.gallery.schema import now
 from vultus.gallery.values import Template
-from vultus.types import Box, EmbeddingContract, Image, Reading, Vector
+from vultus.types import Box, Image, Reading, Vector
 
 SMALLEST_CROP, LARGEST_CROP = 64, 512  # pixels a side
 
 __all__ = [
-    "Details",
     "Offer",
-    "adopt",
-    "contract_in_use",
     "crop",
-    "details_of",
     "from_png",
     "insert",
     "is_crop",
-    "read_contract",
+    "template",
     "templates",
     "to_png",
+    "vector",
     "vectors",
 ]
 
@@ -58,26 +56,6 @@ class Offer:
         """A reading as an offer; the crop comes along when crops are kept."""
         png = to_png(reading.aligned) if keep and reading.aligned is not None else None
         return cls(vector, source, sha256, ordinal, _to_json(reading), png)
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """What is known of a face besides its embedding, sealed as one in a sealed gallery."""
-
-    sha256: bytes | None = None  # of the picture
-    source: str | None = None
-    reading: str | None = None  # JSON
-
-    def to_json(self) -> bytes:
-        """As it is sealed."""
-        sha256 = None if self.sha256 is None else self.sha256.hex()
-        return json.dumps([sha256, self.source, self.reading], ensure_ascii=False).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> Details:
-        """What `to_json` wrote."""
-        sha256, source, reading = json.loads(data)
-        return cls(None if sha256 is None else bytes.fromhex(sha256), source, reading)
 
 
 def insert(
@@ -123,37 +101,104 @@ def insert(
     return face
 
 
-def details_of(
+def templates(
     connection: Records,
-    who: Owner,
-    uuid: str,
-    columns: tuple[bytes | None, str | None, str | None, bytes | None],
-) -> Details:
-    """What is known of a face's picture, from its columns sha256, source, reading and sealed."""
-    sha256, source, reading, sealed = columns
-    if connection.seal is None:
-        return Details(sha256, source, reading)
-    return Details.from_json(connection.seal.open_(who.key, sealed, "face", who.person, uuid))
+    *,
+    person: int | None = None,
+    rows: Sequence[int] | None = None,
+    ids: Sequence[str] | None = None,
+    sha256: bytes | None = None,
+    after: int = 0,
+    most: int | None = None,
+) -> tuple[Template, ...]:
+    """Faces in the order of enrolment: all, or those that are all of what is said.
 
-
-def templates(connection: Records, *, person: int | None = None, face: int | None = None) -> tuple[Template, ...]:
-    """Faces of a person, or one face by its row, in the order of enrolment."""
-    if person is None:
-        row = connection.execute("SELECT person FROM face WHERE id = ?", (face,)).fetchone()
-        if row is None:
-            return ()
-        (person,) = row
-    who, name = owner(connection, person), people.name_of(connection, person)
-    rows = connection.execute(
-        """SELECT face.uuid, sha256, source, reading, sealed, ordinal, created, crop.face IS NOT NULL, forced
-           FROM face LEFT JOIN crop ON crop.face = face.id
-           WHERE face.person = ?1 AND (?2 IS NULL OR face.id = ?2) ORDER BY face.id""",
-        (person, face),
+    person: row of whose they are. rows, ids: which; those that are not there are left out.
+    sha256: of their picture. after: those beyond that place (`Template.place`). most: how many.
+    """
+    found = connection.execute(
+        """SELECT face.id, face.uuid, face.sha256, face.source, face.reading, face.sealed, face.ordinal, face.created,
+               EXISTS (SELECT 1 FROM crop WHERE crop.face = face.id), face.forced,
+               person.uuid, person.key, person.name, person.sealed
+           FROM face JOIN person ON person.id = face.person WHERE """
+        + " AND ".join(_conditions(person, rows, ids, sha256, after))
+        + " ORDER BY face.id LIMIT :most",
+        {
+            "person": person,
+            "rows": None if rows is None else json.dumps(list(rows)),
+            "ids": None if ids is None else json.dumps(list(ids)),
+            "sha256": connection.picture_tag(sha256),
+            "after": after,
+            "most": -1 if most is None else most,
+        },
     ).fetchall()
-    return tuple(
-        _template(uuid, name, details_of(connection, who, uuid, (sha256, source, reading, sealed)), *rest)
-        for uuid, sha256, source, reading, sealed, *rest in rows
-    )
+    if connection.seal is not None:
+        connection.seal.preload(row[11] for row in found)
+    names: dict[str, str] = {}
+    told = []
+    for place, uuid, picture, source, reading, sealed, ordinal, created, crop, forced, who, key, name, named in found:
+        if who not in names:
+            names[who] = connection.name(Owner(who, key), name, named)
+        details = details_of(connection, Owner(who, key), uuid, (picture, source, reading, sealed))
+        fields = json.loads(details.reading) if details.reading else None
+        told.append(
+            Template(
+                id=uuid,
+                person=names[who],
+                source=details.source,
+                sha256=None if details.sha256 is None else details.sha256.hex(),
+                ordinal=ordinal,
+                box=None if fields is None else Box(*fields["box"]),
+                quality=None if fields is None else fields["quality"]["score"],
+                created=created,
+                crop=bool(crop),
+                forced=bool(forced),
+                person_id=who,
+                place=place,
+                score=None if fields is None else fields["score"],
+            )
+        )
+    return tuple(told)
+
+
+def _conditions(
+    person: int | None, rows: Sequence[int] | None, ids: Sequence[str] | None, sha256: bytes | None, after: int
+) -> Iterator[str]:
+    # Only what is asked for stands in the question: so the database takes the index that fits.
+    yield "face.id > :after" if after else "1"
+    if person is not None:
+        yield "face.person = :person"
+    if rows is not None:
+        yield "face.id IN (SELECT value FROM json_each(:rows))"
+    if ids is not None:
+        yield "face.uuid IN (SELECT value FROM json_each(:ids))"
+    if sha256 is not None:
+        yield "face.sha256 = :sha256"
+
+
+def template(connection: Records, uuid: str) -> Template:
+    """One face by its id; an unknown one is refused (NotFoundError)."""
+    found = templates(connection, ids=[uuid])
+    if not found:
+        raise no_such_face(uuid)
+    return found[0]
+
+
+def vector(connection: Records, uuid: str) -> Vector:
+    """The vector of a face in the set in use, (D,); an unknown face is refused (NotFoundError)."""
+    row = connection.execute(
+        """SELECT vector, contract.key, person.uuid, person.key FROM face JOIN person ON person.id = face.person
+           LEFT JOIN template ON template.face = face.id AND template.contract = (SELECT contract FROM gallery)
+           LEFT JOIN contract ON contract.id = template.contract WHERE face.uuid = ?""",
+        (uuid,),
+    ).fetchone()
+    if row is None:
+        raise no_such_face(uuid)
+    blob, contract, person, key = row
+    if blob is None:
+        raise GalleryError(f"the embedding of the face {uuid} is missing; run `vultus gallery check`")
+    opened = connection.opened(Owner(person, key), blob, "vector", person, uuid, contract)
+    return np.array(np.frombuffer(opened, dtype=_LITTLE), dtype=np.float32)
 
 
 def vectors(connection: Records, person: int) -> tuple[list[int], Vector]:
@@ -169,7 +214,7 @@ def vectors(connection: Records, person: int) -> tuple[list[int], Vector]:
     if len({len(blob) for blob in blobs}) > 1:
         raise GalleryError("a stored embedding has the wrong size; run `vultus gallery check`")
     matrix = np.frombuffer(b"".join(blobs), dtype=_LITTLE)
-    return [row for row, *_ in rows], np.asarray(matrix.reshape(len(rows), -1 if rows else 0), dtype=np.float32)
+    return [row for row, *_ in rows], np.array(matrix.reshape(len(rows), -1 if rows else 0), dtype=np.float32)
 
 
 def crop(connection: Records, uuid: str) -> Image | None:
@@ -180,40 +225,9 @@ def crop(connection: Records, uuid: str) -> Image | None:
         (uuid,),
     ).fetchone()
     if row is None:
-        raise NotFoundError(
-            f"expected the id of a face of this gallery, got {uuid!r}; list a person's faces to see them"
-        )
+        raise no_such_face(uuid)
     png, person, key = row
     return None if png is None else from_png(connection.opened(Owner(person, key), png, "crop", person, uuid))
-
-
-def contract_in_use(connection: Records) -> tuple[int, EmbeddingContract] | None:
-    """Row and fields of the contract that the gallery searches with, None before the first enrolment."""
-    row = connection.execute(
-        "SELECT contract.id, body FROM gallery JOIN contract ON contract.id = gallery.contract"
-    ).fetchone()
-    return None if row is None else (int(row[0]), read_contract(row[1]))
-
-
-def adopt(connection: Records, contract: EmbeddingContract) -> int:
-    """Row of a contract, stored when it is new; the first one becomes the gallery's."""
-    body = json.dumps(asdict(contract), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    connection.execute(
-        "INSERT OR IGNORE INTO contract (key, body, dimension) VALUES (?, ?, ?)",
-        (contract.id, body, contract.dimension),
-    )
-    row = int(connection.execute("SELECT id FROM contract WHERE key = ?", (contract.id,)).fetchone()[0])
-    connection.execute("UPDATE gallery SET contract = ? WHERE contract IS NULL", (row,))
-    return row
-
-
-@lru_cache(maxsize=16)
-def read_contract(body: str) -> EmbeddingContract:
-    """A contract from its stored fields; fields of a later vultus are refused (GalleryError)."""
-    try:
-        return EmbeddingContract(**json.loads(body))
-    except (TypeError, ValueError) as error:
-        raise GalleryError(f"the embedding contract cannot be read ({error}); update vultus") from error
 
 
 def to_blob(vector: NDArray[np.floating[Any]]) -> bytes:
@@ -268,21 +282,3 @@ def _to_json(reading: Reading) -> str:
         raise InvalidVectorError(
             "expected finite numbers, the box or the quality of a face holds NaN or infinity"
         ) from error
-
-
-def _template(
-    uuid: str, person: str, details: Details, ordinal: int | None, created: str, has_crop: int, forced: int
-) -> Template:
-    fields = json.loads(details.reading) if details.reading else None
-    return Template(
-        id=uuid,
-        person=person,
-        source=details.source,
-        sha256=None if details.sha256 is None else details.sha256.hex(),
-        ordinal=ordinal,
-        box=None if fields is None else Box(*fields["box"]),
-        quality=None if fields is None else fields["quality"]["score"],
-        created=created,
-        crop=bool(has_crop),
-        forced=bool(forced),
-    )

@@ -8,20 +8,22 @@ with vultus.Gallery.open("staff.vultus", analyzer=vultus.Analyzer()) as gallery:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import numpy as np
 
 from vultus.errors import InputError, OperatingPointError
-from vultus.gallery import check, erasure, faces, migrate, people, scan
+from vultus.gallery import check, contracts, erasure, faces, migrate, people, scan
+from vultus.gallery.change import Change
 from vultus.gallery.enrolling import Enrolling
 from vultus.gallery.exporting import Progress
 from vultus.gallery.keeping import Keeping
 from vultus.gallery.protocols import Analyzer
 from vultus.gallery.searching import IDENTIFY_FPIR, Searching
 from vultus.gallery.values import Check, Migration, Person, Receipt, Stats, Template
-from vultus.types import Image
+from vultus.gallery.view import View
+from vultus.types import Image, Vector
 
 __all__ = ["Gallery"]
 
@@ -66,12 +68,51 @@ class Gallery(Enrolling, Searching, Keeping):
         with self._store.read() as connection:
             return faces.crop(connection, face)
 
-    def rename(self, name: str, new_name: str) -> Person:
-        """Give a person another name; one that is taken is refused (ConflictError)."""
+    def face(self, face: str) -> Template:
+        """One enrolled face by its id."""
+        with self.view() as view:
+            return view.face(face)
+
+    def embedding(self, face: str) -> Vector:
+        """The embedding of an enrolled face, (D,), of unit length."""
+        with self.view() as view:
+            return view.embedding(face)
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """Look at one state of the gallery in several ways; see `View`.
+
+        Other processes go on meanwhile, the other threads of this one wait.
+        """
+        with self._store.read() as connection:
+            view = View(connection, self._live, self._agreed, self._point)
+            try:
+                yield view
+            finally:
+                view.end()
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """Change the gallery in several ways at once, in one durable transaction; see `Change`.
+
+        Whatever leaves the `with` as an error takes all of it back. Nobody else writes meanwhile.
+        """
         with self._store.write() as connection:
-            row = people.resolve(connection, name)
-            people.rename(connection, row, new_name)
-            return people.person(connection, row)
+            change = Change(connection, self._live, self._agreed, self._point)
+            try:
+                yield change
+            finally:
+                change.end()
+
+    def add_person(self, name: str) -> Person:
+        """A new person without faces; a name that is taken is refused (ConflictError)."""
+        with self.change() as change:
+            return change.add_person(name)
+
+    def rename(self, name: str, new_name: str) -> Person:
+        """Give a person another name; one that is taken, or is somebody's id, is refused (ConflictError)."""
+        with self.change() as change:
+            return change.rename(name, new_name)
 
     def merge(self, names: str | Sequence[str], into: str) -> Person:
         """Make people one who were enrolled as several.
@@ -79,11 +120,8 @@ class Gallery(Enrolling, Searching, Keeping):
         `into` keeps its name and gets the templates, the feedback and, as aliases, the names
         of the others. Refused (ConflictError): more than 100 templates together.
         """
-        with self._store.write() as connection:
-            row = people.resolve(connection, into)
-            others = [people.resolve(connection, name) for name in ([names] if isinstance(names, str) else names)]
-            people.merge(connection, others, row)
-            return people.person(connection, row)
+        with self.change() as change:
+            return change.merge(names, into)
 
     def split(self, name: str, faces: Sequence[str], new_name: str) -> Person:
         """Make some faces of a person a new person.
@@ -91,24 +129,22 @@ class Gallery(Enrolling, Searching, Keeping):
         `new_name` may be an alias of theirs: so a merge is undone. Refused: a face of somebody
         else (InputError), a name that is taken (ConflictError).
         """
-        with self._store.write() as connection:
-            row = people.resolve(connection, name)
-            people.free_alias(connection, row, new_name)
-            new = people.add(connection, new_name)
-            people.move(connection, faces, new, only_from=row)
-            return people.person(connection, new)
+        with self.change() as change:
+            return change.split(name, faces, new_name)
 
-    def move_faces(self, faces: Sequence[str], to: str) -> Person:
-        """Give faces to another person, all or none of them; over 100 templates is refused (ConflictError)."""
-        with self._store.write() as connection:
-            row = people.resolve(connection, to)
-            people.move(connection, faces, row)
-            return people.person(connection, row)
+    def move_faces(self, faces: Sequence[str], to: str, *, keep_twins: bool = False) -> Person:
+        """Give faces to another person, all or none of them; over 100 templates is refused (ConflictError).
+
+        A face that they have already from the same picture is dropped. keep_twins: keep it, as a
+        face of which is no longer known which of the picture it is.
+        """
+        with self.change() as change:
+            return change.move_faces(faces, to, keep_twins=keep_twins)
 
     def remove_face(self, face: str) -> Person:
         """Take one face out; its person stays, even without faces."""
-        with self._store.write() as connection:
-            return people.person(connection, people.remove_face(connection, face))
+        with self.change() as change:
+            return change.remove_face(face)
 
     def remove(self, name: str) -> Person:
         """Take a person out with all their faces: no search finds them from now on.
@@ -116,11 +152,8 @@ class Gallery(Enrolling, Searching, Keeping):
         Bytes may remain in the write-ahead log and in a snapshot until these are renewed;
         `erase` sees to that and shows it.
         """
-        with self._store.write() as connection:
-            row = people.resolve(connection, name)
-            gone = people.person(connection, row)
-            people.remove(connection, row)
-            return gone
+        with self.change() as change:
+            return change.remove(name)
 
     def erase(self, name: str) -> Receipt:
         """Take a person out and show that nothing of them is left in the gallery's folder.
@@ -191,7 +224,7 @@ class Gallery(Enrolling, Searching, Keeping):
         Also lists people who look like one person. Reads the whole gallery.
         """
         with self._store.read() as connection:
-            contract = faces.contract_in_use(connection)
+            contract = contracts.in_use(connection)
             rules = self._rules(contract[1], False) if contract is not None else None
             return check.check(connection, self._live, rules)
 

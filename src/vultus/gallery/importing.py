@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import uuid4
 
 from vultus.errors import ConflictError, ContractMismatchError, GalleryError
-from vultus.gallery import faces, people
+from vultus.gallery import contracts, faces, people
 from vultus.gallery.archive import Archive, FaceLine, PersonLine
 from vultus.gallery.exporting import Progress
 from vultus.gallery.faces import Offer
@@ -36,7 +36,7 @@ def take_in(
     Refused also: embeddings of another model (ContractMismatchError), over 100 templates a
     person after merging (ConflictError), a file that contradicts itself (GalleryError).
     """
-    used = faces.contract_in_use(connection)
+    used = contracts.in_use(connection)
     expected = declared if used is None else used[1]
     if expected is not None and expected.id != archive.contract.id:
         raise ContractMismatchError(
@@ -52,7 +52,7 @@ def take_in(
                 raise GalleryError(f"people.jsonl: {line.id} comes twice")
             rows[line.id], known = _person(connection, line, on_conflict)
             merged += known
-    contract = faces.adopt(connection, archive.contract)
+    contract = contracts.adopt(connection, archive.contract)
     counts = {row: people.person(connection, row).templates for row in rows.values()} if merged else {}
     added = unchanged = crops = 0
     with closing(archive.faces()) as lines:

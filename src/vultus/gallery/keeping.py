@@ -11,7 +11,7 @@ from vultus.gallery.exporting import Progress
 from vultus.gallery.importing import OnConflict
 from vultus.gallery.masterkey import MasterKey
 from vultus.gallery.session import Session
-from vultus.gallery.values import Backup, Export, Import, Sealing
+from vultus.gallery.values import Backup, Export, Import, Keep, Sealing
 
 __all__ = ["Keeping"]
 
@@ -62,6 +62,16 @@ class Keeping(Session):
         """
         with self._store.lock:
             return resealing.renew_keys(self._store, progress=progress)
+
+    def keep_crops(self, keep: Keep) -> None:
+        """Keep the crops of faces that are enrolled from now on, or none; those that were kept stay.
+
+        Refused (InputError): anything but "aligned" and "none".
+        """
+        if keep not in ("aligned", "none"):
+            raise InputError(f"expected keep aligned or none, got {keep!r}")
+        with self._store.write() as connection:
+            connection.execute("UPDATE gallery SET keep = ?1 WHERE keep <> ?1", (keep,))
 
     def compact(self) -> None:
         """Write a snapshot, empty the write-ahead log, and destroy the keys of people who were removed."""

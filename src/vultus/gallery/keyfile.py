@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vultus.errors import ConflictError, GalleryBusyError, GalleryError, NotFoundError, StorageError
+from vultus.errors import ConflictError, GalleryBusyError, GalleryError, MasterKeyError, StorageError
 from vultus.gallery.faults import fault
 
 __all__ = ["KEYS", "KeyFile"]
@@ -41,11 +41,11 @@ class KeyFile:
     """One connection to a key file; the gallery's lock guards it."""
 
     def __init__(self, path: Path, *, read_only: bool = False, timeout: float = 5.0) -> None:
-        """Open what `create` made. Refused: no such file (NotFoundError), no key file (GalleryError)."""
+        """Open what `create` made. Refused: no such file (MasterKeyError), no key file (GalleryError)."""
         self.path = path
         self.timeout = timeout
         if not path.is_file():
-            raise NotFoundError(
+            raise MasterKeyError(
                 f"expected the gallery's key file at {path}, it is not there; put it back from where it is kept: "
                 "without it everything sealed is lost"
             )
@@ -143,13 +143,13 @@ class KeyFile:
     def put(self, key: str, wrapped: bytes, master: str) -> None:
         """Add a key within the running transaction, begun here if need be; `commit` or `roll_back` ends it.
 
-        Refused (GalleryError): the master key was changed since this process opened the gallery.
+        Refused (MasterKeyError): the master key was changed since this process opened the gallery.
         """
         with self._in_our_words():
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
             if self.facts[2] != master:
-                raise GalleryError(
+                raise MasterKeyError(
                     f"the master key was changed by another process: {self.path} is now wrapped by key "
                     f"{self.facts[2]}, this process has {master}; open the gallery again with the new key"
                 )

@@ -17,7 +17,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import GalleryError, InvalidVectorError
+from vultus.errors import GalleryError, InvalidVectorError, VultusError
 from vultus.gallery import stored
 from vultus.gallery.exact import ExactIndex
 from vultus.gallery.records import Records
@@ -81,13 +81,17 @@ class Live:
     def refresh(self, connection: Records) -> None:
         """Bring the index to the revision that this transaction sees.
 
-        Refused (GalleryError): a stored vector that is damaged.
+        Refused: a stored vector that is damaged (GalleryError), faces that this transaction
+        changed and may yet take back (VultusError).
         """
         row = connection.execute(
-            """SELECT revision, log_floor, contract, key, dimension, uuid, snapshot FROM gallery
+            """SELECT revision, log_floor, contract, key, dimension, uuid, snapshot,
+                   EXISTS (SELECT 1 FROM change WHERE change.revision > gallery.revision) FROM gallery
                LEFT JOIN contract ON contract.id = gallery.contract"""
         ).fetchone()
-        revision, floor, contract, key, dimension, uuid, mark = row
+        revision, floor, contract, key, dimension, uuid, mark, changing = row
+        if changing:
+            raise VultusError("a search within a change that has changed faces; search before, or when it is done")
         if revision == self.revision:
             return
         try:

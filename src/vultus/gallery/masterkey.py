@@ -24,7 +24,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vultus.errors import ConflictError, InputError, NotFoundError, StorageError
+from vultus.errors import ConflictError, MasterKeyError, StorageError
 
 __all__ = ["SERVICE", "MasterKey", "find_master_key", "new_master_key", "read_master_key"]
 
@@ -47,9 +47,11 @@ class MasterKey:
     mark: str = field(init=False, compare=False)  # tells keys apart in messages, and nothing about the key
 
     def __post_init__(self) -> None:
-        """Refused (InputError): anything but 32 bytes, and 32 equal bytes that are not a key but a slip."""
+        """Refused (MasterKeyError): anything but 32 bytes, and 32 equal bytes that are not a key but a slip."""
         if len(self.secret) != _BYTES:
-            raise InputError(f"expected a master key of {_BYTES} bytes, got {len(self.secret)}; make one with vultus")
+            raise MasterKeyError(
+                f"expected a master key of {_BYTES} bytes, got {len(self.secret)}; make one with vultus"
+            )
         object.__setattr__(self, "mark", hashlib.sha256(b"vultus master key\0" + self.secret).hexdigest()[:8])
 
     @classmethod
@@ -63,7 +65,7 @@ class MasterKey:
                 base64.b64decode(written.replace("-", "+").replace("_", "/") + "=" * (-len(written) % 4), None, True)
             )
         except (ValueError, binascii.Error):
-            raise InputError(
+            raise MasterKeyError(
                 f"expected a master key as {2 * _BYTES} hex digits or base64 of {_BYTES} bytes, got a text of "
                 f"{len(written)} characters that is neither; make one with `vultus gallery seal --new-key FILE`"
             ) from None
@@ -73,7 +75,7 @@ def read_master_key(path: str | os.PathLike[str]) -> MasterKey:
     """The key in a file: text as `MasterKey.of` takes it, or 32 raw bytes.
 
     A file that others may read is used with a warning: mounted secrets often are such.
-    Refused: no such file (NotFoundError), one that holds no key (InputError).
+    Refused (MasterKeyError): no such file, one that holds no key.
     """
     path = Path(path)
     try:
@@ -81,17 +83,17 @@ def read_master_key(path: str | os.PathLike[str]) -> MasterKey:
             mode = os.fstat(file.fileno()).st_mode
             data = file.read(_LONGEST + 1)
     except FileNotFoundError:
-        raise NotFoundError(f"expected a file with the master key, {path} is not there") from None
+        raise MasterKeyError(f"expected a file with the master key, {path} is not there") from None
     except OSError as error:
-        raise InputError(f"the master key in {path} cannot be read ({error.strerror})") from error
+        raise MasterKeyError(f"the master key in {path} cannot be read ({error.strerror})") from error
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         log.warning("%s can be read by others than its owner; chmod 600 it", path)
     if len(data) == _BYTES:
         return MasterKey(data)
     try:
         return MasterKey.of(data.decode("ascii") if len(data) <= _LONGEST else "")
-    except (InputError, UnicodeDecodeError):
-        raise InputError(f"expected a master key in {path}: 64 hex digits, base64, or {_BYTES} raw bytes") from None
+    except (MasterKeyError, UnicodeDecodeError):
+        raise MasterKeyError(f"expected a master key in {path}: 64 hex digits, base64, or {_BYTES} raw bytes") from None
 
 
 def new_master_key(path: str | os.PathLike[str]) -> MasterKey:
@@ -120,7 +122,7 @@ def new_master_key(path: str | os.PathLike[str]) -> MasterKey:
 def find_master_key(gallery: str | None = None) -> MasterKey | None:
     """The key that the environment names, or the keyring for the gallery of that id; None where there is none.
 
-    Refused (InputError, NotFoundError): a variable that is set to something else than a key.
+    Refused (MasterKeyError): a variable that is set to something else than a key.
     """
     if text := os.environ.get("VULTUS_MASTER_KEY"):
         return MasterKey.of(text)

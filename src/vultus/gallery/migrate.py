@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.errors import GalleryError
-from vultus.gallery import faces, people, stored
+from vultus.gallery import contracts, faces, people, stored
 from vultus.gallery.exact import ExactIndex
 from vultus.gallery.exporting import Progress
 from vultus.gallery.protocols import Analyzer
@@ -66,7 +66,7 @@ def migrate(
     """Embed all kept crops with another model and switch to it; see `Gallery.migrate`."""
     new = analyzer.contract
     with store.read() as connection:
-        used = faces.contract_in_use(connection)
+        used = contracts.in_use(connection)
         if used is None:
             raise GalleryError("expected a gallery with somebody in it, there is nothing to migrate")
         old_row, old = used
@@ -75,7 +75,7 @@ def migrate(
         target = connection.execute("SELECT id FROM contract WHERE key = ?", (new.id,)).fetchone()
         _refuse_losses(losses(connection, None if target is None else target[0]), accept_losses)
     with store.write() as connection:
-        new_row = faces.adopt(connection, new)
+        new_row = contracts.adopt(connection, new)
     with store.read() as connection:
         (reused,) = connection.execute("SELECT count(*) FROM template WHERE contract = ?", (new_row,)).fetchone()
         total = reused + connection.execute(f"SELECT count(*) FROM crop {_TODO}", (new_row,)).fetchone()[0]

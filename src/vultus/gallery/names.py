@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from vultus.errors import InputError, NotFoundError
 
-__all__ = ["LONGEST_NAME", "normal", "not_found"]
+__all__ = ["LONGEST_NAME", "no_such_face", "normal", "not_found"]
 
 LONGEST_NAME = 255  # characters
 # Control, surrogate, unassigned, and the separators that end a line. Format characters
@@ -48,3 +48,8 @@ def not_found(name: str, known: Sequence[str], *, empty: bool) -> NotFoundError:
     else:
         hint = "the gallery is empty" if empty else "list the people to see who is there"
     return NotFoundError(f"expected a person of this gallery, got {name!r}; {hint}")
+
+
+def no_such_face(face: str) -> NotFoundError:
+    """The error for an unknown face."""
+    return NotFoundError(f"expected the id of a face of this gallery, got {face!r}; list a person's faces to see them")

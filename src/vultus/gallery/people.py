@@ -5,12 +5,13 @@ Every function runs inside a transaction of the caller and takes its connection.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from uuid import uuid4
 
-from vultus.errors import ConflictError, InputError, NotFoundError
+from vultus.errors import ConflictError, InputError
 from vultus.gallery import owning
-from vultus.gallery.names import normal, not_found
+from vultus.gallery.names import no_such_face, normal, not_found
 from vultus.gallery.records import Owner, Records, owner
 from vultus.gallery.schema import now
 from vultus.gallery.values import Person
@@ -20,9 +21,11 @@ __all__ = [
     "add",
     "add_alias",
     "aliases",
+    "covers",
     "find",
     "free_alias",
     "labels",
+    "make_room",
     "merge",
     "move",
     "name_of",
@@ -133,6 +136,17 @@ def labels(connection: Records, rows: Iterable[int]) -> dict[int, tuple[str, str
     return {row: (connection.name(Owner(uuid, key), name, sealed), uuid) for row, uuid, key, name, sealed in found}
 
 
+def covers(connection: Records, ids: Iterable[str]) -> dict[str, str]:
+    """A face to show each person by, ids to ids: the first that was enrolled with a crop; none where no crop is."""
+    rows = connection.execute(
+        """SELECT person.uuid, face.uuid FROM json_each(?) AS wanted JOIN person ON person.uuid = wanted.value
+           JOIN face ON face.id = (SELECT min(face.id) FROM face JOIN crop ON crop.face = face.id
+                                   WHERE face.person = person.id)""",
+        (json.dumps(list(ids)),),
+    )
+    return dict(rows.fetchall())
+
+
 def rename(connection: Records, row: int, name: str) -> None:
     """Give a person another name; one that somebody else bears is refused (ConflictError)."""
     spelt = normal(name)
@@ -179,9 +193,13 @@ def merge(connection: Records, rows: Sequence[int], into: int) -> None:
         )
 
 
-def move(connection: Records, faces: Sequence[str], into: int, only_from: int | None = None) -> None:
+def move(
+    connection: Records, faces: Sequence[str], into: int, *, only_from: int | None = None, keep_twins: bool = False
+) -> None:
     """Give faces, named by their ids, to another person; all of them or none.
 
+    A person has each face of a picture once: another copy of one that they have is dropped, or
+    with keep_twins stays as one of which is no longer known which face of the picture it is.
     Refused: an unknown face (NotFoundError), one that is not `only_from`'s (InputError), over
     100 templates (ConflictError).
     """
@@ -195,12 +213,24 @@ def move(connection: Records, faces: Sequence[str], into: int, only_from: int | 
             continue
         twin = "SELECT 1 FROM face WHERE person = ? AND sha256 = ? AND ordinal = ?"
         if connection.execute(twin, (into, sha256, ordinal)).fetchone():
-            connection.execute("DELETE FROM face WHERE id = ?", (row,))
-        else:
-            owning.give(connection, [row], holder, into)
+            if not keep_twins:
+                connection.execute("DELETE FROM face WHERE id = ?", (row,))
+                continue
+            connection.execute("UPDATE face SET ordinal = NULL WHERE id = ?", (row,))
+        owning.give(connection, [row], holder, into)
     (templates,) = connection.execute("SELECT count(*) FROM face WHERE person = ?", (into,)).fetchone()
     if templates > MOST_TEMPLATES:
         raise ConflictError(f"expected at most {MOST_TEMPLATES} templates a person, there would be {templates}")
+
+
+def make_room(connection: Records, row: int, sha256: bytes, ordinal: int) -> None:
+    """Refuse (ConflictError) another face of a person who has it already, or who has 100."""
+    twin = "SELECT 1 FROM face WHERE person = ? AND sha256 = ? AND ordinal = ?"
+    if connection.execute(twin, (row, connection.picture_tag(sha256), ordinal)).fetchone():
+        raise ConflictError(f"expected another face than those that {name_of(connection, row)} has, got one of them")
+    (templates,) = connection.execute("SELECT count(*) FROM face WHERE person = ?", (row,)).fetchone()
+    if templates >= MOST_TEMPLATES:
+        raise ConflictError(f"expected at most {MOST_TEMPLATES} templates a person, there are {templates} already")
 
 
 def remove(connection: Records, row: int) -> None:
@@ -230,9 +260,7 @@ def _names_near(connection: Records, length: int) -> list[str]:
 def _face(connection: Records, uuid: str) -> tuple[int, bytes | None, int | None, int]:
     row = connection.execute("SELECT id, sha256, ordinal, person FROM face WHERE uuid = ?", (uuid,)).fetchone()
     if row is None:
-        raise NotFoundError(
-            f"expected the id of a face of this gallery, got {uuid!r}; list a person's faces to see them"
-        )
+        raise no_such_face(uuid)
     return int(row[0]), row[1], row[2], int(row[3])
 
 
@@ -242,8 +270,9 @@ def _beside(connection: Records, who: Owner, name: str) -> bytes | None:
 
 def _free(connection: Records, name: str, but: int | None = None) -> None:
     taken = connection.execute(
-        "SELECT id FROM person WHERE name = ?1 UNION ALL SELECT person FROM alias WHERE name = ?1",
-        (connection.name_tag(name),),
+        """SELECT id FROM person WHERE name = ?1 UNION ALL SELECT person FROM alias WHERE name = ?1
+           UNION ALL SELECT id FROM person WHERE uuid = ?2""",  # an id names one person for life
+        (connection.name_tag(name), name),
     ).fetchone()
     if taken is not None and taken[0] != but:
         raise ConflictError(f"expected a name that is free, {name!r} is taken; choose another, or merge the two people")

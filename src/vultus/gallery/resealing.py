@@ -15,8 +15,8 @@ import numpy as np
 
 from vultus.errors import GalleryBusyError, GalleryError
 from vultus.gallery import copies, erasure, owning, people, scan, stored
+from vultus.gallery.details import Details, details_of
 from vultus.gallery.exporting import Progress
-from vultus.gallery.faces import Details, details_of
 from vultus.gallery.keyfile import KEYS
 from vultus.gallery.live import Live
 from vultus.gallery.masterkey import MasterKey

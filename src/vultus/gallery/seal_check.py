@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vultus.gallery.faces import Details
+from vultus.gallery.details import Details
 from vultus.gallery.records import Owner, Records
 from vultus.gallery.sealing import Seal, Unsealable
 from vultus.gallery.values import Finding

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from vultus.errors import GalleryError, MissingExtraError
+from vultus.errors import GalleryError, MasterKeyError, MissingExtraError
 from vultus.gallery.keyfile import KeyFile
 from vultus.gallery.masterkey import MasterKey
 
@@ -81,7 +81,7 @@ class Seal:
     """
 
     def __init__(self, gallery: str, keys: KeyFile, master: MasterKey) -> None:
-        """Refused (GalleryError): keys of another gallery, another master key than the one that wraps them."""
+        """Refused: keys of another gallery (GalleryError), another master key than theirs (MasterKeyError)."""
         self.gallery = gallery
         self.keys = keys
         owner, self.id, mark = keys.facts
@@ -109,7 +109,7 @@ class Seal:
 
     def _take(self, master: MasterKey, mark: str) -> None:
         if mark != master.mark:
-            raise GalleryError(
+            raise MasterKeyError(
                 f"the master key is not the one that {self.keys.path} was wrapped by: expected key {mark}, got "
                 f"{master.mark}; name the right one in VULTUS_MASTER_KEY_FILE"
             )
@@ -230,7 +230,7 @@ class Seal:
         except Unsealable:
             mark = self.keys.facts[2]
             if mark != self._master.mark:
-                raise GalleryError(
+                raise MasterKeyError(
                     f"the master key was changed by another process ({self._master.mark} to {mark}); open the "
                     "gallery again with the new key"
                 ) from None

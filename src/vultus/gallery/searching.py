@@ -258,12 +258,12 @@ class Searching(Session):
 
     def _meant(self, connection: Records, face: str, ordinal: int | None) -> tuple[bytes, int]:
         """Picture and place of a face that is named by its id or by its picture."""
-        row = connection.execute("SELECT id FROM face WHERE uuid = ?", (face,)).fetchone()
-        if row is None:
+        found = faces.templates(connection, ids=[face])
+        if not found:
             if ordinal is not None and ordinal < 0:
                 raise InputError(f"expected the number of a face, 0 or more, got {ordinal}")
             return feedback.digest(face), feedback.ANY if ordinal is None else ordinal
-        (template,) = faces.templates(connection, face=row[0])
+        (template,) = found
         if template.sha256 is None:
             raise InputError(f"the face {face} was enrolled as a bare vector, no picture is known of it")
         return bytes.fromhex(template.sha256), feedback.ANY if template.ordinal is None else template.ordinal

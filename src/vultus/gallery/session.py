@@ -12,7 +12,7 @@ import numpy as np
 
 from vultus import choice
 from vultus.errors import ContractMismatchError, InputError, OperatingPointError, VultusError
-from vultus.gallery import faces
+from vultus.gallery import contracts
 from vultus.gallery.enrolment import Rules
 from vultus.gallery.erasure import sweep_keys
 from vultus.gallery.live import Live
@@ -80,8 +80,8 @@ class Session:
 
         Refused: no gallery there (NotFoundError, without `create`); a file, a folder with
         other things, another program's or a damaged database, a later version
-        (GalleryError); a sealed gallery without its master key or key file (GalleryError,
-        NotFoundError); another process that holds it too long (GalleryBusyError); a disk
+        (GalleryError); a sealed gallery without its master key or key file
+        (MasterKeyError); another process that holds it too long (GalleryBusyError); a disk
         that is full or cannot be written (StorageError); embeddings of another model
         (ContractMismatchError).
         """
@@ -145,7 +145,7 @@ class Session:
 
     def _agreed(self, connection: Records) -> EmbeddingContract | None:
         """The contract in use; the one that this session came with must be the same."""
-        used = faces.contract_in_use(connection)
+        used = contracts.in_use(connection)
         if used is None:
             return self._declared
         if self._declared is not None and self._declared != used[1]:

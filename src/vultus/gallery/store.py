@@ -16,7 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from vultus.errors import GalleryBusyError, GalleryError, InputError, NotFoundError, StorageError, VultusError
+from vultus.errors import (
+    GalleryBusyError,
+    GalleryError,
+    InputError,
+    MasterKeyError,
+    NotFoundError,
+    StorageError,
+    VultusError,
+)
 from vultus.gallery.faults import fault
 from vultus.gallery.folder import prepare
 from vultus.gallery.keyfile import KEYS, KeyFile
@@ -251,7 +259,7 @@ class Store:
     def _unlock(self, master_key: MasterKey | None) -> None:
         """Get ready to read a sealed gallery.
 
-        Refused: no master key, or not the right one (GalleryError), no key file (NotFoundError).
+        Refused (MasterKeyError): no master key, or not the right one, no key file.
         """
         uuid, seal, place = self.connection.execute("SELECT uuid, seal, keys FROM gallery").fetchone()
         if seal is None:
@@ -260,7 +268,7 @@ class Store:
             return
         key = master_key or find_master_key(uuid)
         if key is None:
-            raise GalleryError(
+            raise MasterKeyError(
                 f"{self.folder} is sealed and no master key is set; name its file in VULTUS_MASTER_KEY_FILE (or set "
                 "VULTUS_MASTER_KEY, or put it into the keyring)"
             )

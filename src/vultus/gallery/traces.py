@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.gallery import copies, people, scan, stored
-from vultus.gallery.faces import details_of
+from vultus.gallery.details import details_of
 from vultus.gallery.quantise import codes_of
 from vultus.gallery.records import Owner, Records, owner
 from vultus.gallery.store import Store

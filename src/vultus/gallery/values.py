@@ -47,7 +47,16 @@ __all__ = [
 Keep = Literal["aligned", "none"]
 Status = Literal["match", "unknown", "ambiguous", "conflict", "rejected"]
 RefusalCode = Literal[
-    "unreadable", "too_large", "no_face", "several_faces", "no_embedding", "quality", "conflict", "rejected", "full"
+    "unreadable",
+    "too_large",
+    "no_face",
+    "several_faces",
+    "no_embedding",
+    "quality",
+    "not_live",
+    "conflict",
+    "rejected",
+    "full",
 ]
 
 
@@ -76,6 +85,9 @@ class Template:
     created: str
     crop: bool  # an aligned crop is kept
     forced: bool  # enrolled although it looked like somebody else
+    person_id: str = ""
+    place: int = 0  # in the order of enrolment: it rises and is never given again
+    score: float | None = None  # the detector's, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,7 @@ _ERRORS: dict[str, type[InputError]] = {
     "several_faces": TooManyFacesError,
     "no_embedding": FaceRefusedError,
     "quality": FaceRefusedError,
+    "not_live": FaceRefusedError,
     "conflict": ConflictError,
     "rejected": ConflictError,
     "full": ConflictError,

@@ -24,7 +24,19 @@ from vultus.server.problems import Problem, too_many
 if TYPE_CHECKING:
     from vultus.server.service import Service
 
-__all__ = ["Allowed", "Caller", "allow", "any_key", "check_routes", "own_check", "public", "rule_of", "service_of"]
+__all__ = [
+    "Allowed",
+    "Caller",
+    "admit",
+    "allow",
+    "any_key",
+    "check_routes",
+    "own_check",
+    "public",
+    "rule_of",
+    "service_of",
+    "wrong_key",
+]
 
 GALLERY_NOT_FOUND = "expected a gallery of this server, got {name!r}; list the galleries to see them"
 _TRIES = 5.0  # wrong keys a second from one address
@@ -96,11 +108,19 @@ def identified(request: Request) -> Caller:
     service = service_of(request)
     key = service.keys.verify(secret)
     if key is None or key.kind != "api":
-        address = logs.current().client
-        if wait := service.buckets.take(f"wrong {address}", rate=_TRIES, burst=_TRIES_BURST):
-            raise too_many("rate_limited", "too many wrong keys from this address", wait)
+        wrong_key(request)
         raise _unauthorized("the key is not valid: unknown, expired or revoked")
     return Caller(key, logs.current().request_id)
+
+
+def wrong_key(request: Request) -> None:
+    """Count a wrong key, or a wrong signature, against the address that it came from, whichever API it was tried at.
+
+    Refused (Problem 429): too many. The caller refuses the key in its own words otherwise.
+    """
+    address = logs.current().client
+    if wait := service_of(request).buckets.take(f"wrong {address}", rate=_TRIES, burst=_TRIES_BURST):
+        raise too_many("rate_limited", "too many wrong keys from this address", wait)
 
 
 def admit(request: Request, key: Key, uploads: bool | str = False) -> None:

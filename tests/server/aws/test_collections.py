@@ -438,19 +438,22 @@ def test_the_journal_has_what_was_done(server: Running, client: Any, collection:
 
 
 def test_more_faces_than_an_entry_of_the_journal_holds(server: Running, client: Any, collection: str) -> None:
+    from dataclasses import replace
+
     import numpy as np
 
-    from vultus.gallery import faces, people
-    from vultus.gallery.faces import Offer
     from vultus.server.routes.aws.stored import ANONYMOUS, face_id
+    from vultus.testing import picture
     from vultus.types import unit
 
     gallery = server.service.gallery(collection)
+    (reading,) = server.service.analyzer.analyze(picture("Ada"))
     vectors = unit(np.random.default_rng(0).normal(size=(450, 128)))
-    with gallery._store.write() as connection:
-        contract = faces.adopt(connection, server.service.analyzer.contract)
+    with gallery.change() as change:
         for number, vector in enumerate(vectors):
-            faces.insert(connection, people.add(connection, f"{ANONYMOUS}{number}"), Offer(vector), contract)
+            person = change.add_person(f"{ANONYMOUS}{number}").id
+            one = replace(reading, embedding=vector, aligned=None)
+            change.add_face(person, one, source="crowd.png", sha256="ab" * 32, ordinal=number)
     listed = client.list_faces(CollectionId=collection)["Faces"]
     assert len(listed) == 450
     ids = [face["FaceId"] for face in listed]

@@ -250,7 +250,7 @@ def test_a_sealed_gallery_does_the_same(sealed: bool, tmp_path: Path, photo: Pho
     from vultus.gallery import Gallery
     from vultus.gallery.masterkey import MasterKey
     from vultus.server.batching import Picture
-    from vultus.server.routes.aws import changes, searches, stored
+    from vultus.server.routes.aws import changes, searches
     from vultus.testing import Analyzer, Thresholds
 
     analyzer = Analyzer()
@@ -266,7 +266,7 @@ def test_a_sealed_gallery_does_the_same(sealed: bool, tmp_path: Path, photo: Pho
         assert new == 1
         assert changes.index(gallery, picture, list(enumerate(readings)), "a.jpg")[1] == 0
         changes.create_user(gallery, "ada")
-        given, failures, _ = changes.associate(gallery, "ada", [stored.face_id(face.uuid)], 0.5)
+        given, failures, _ = changes.associate(gallery, "ada", [face.id], 0.5)
         assert (len(given), failures) == (1, [])
         probe = searches.Probe(readings[0].embedding[None])
         (hit,) = searches.search_users(gallery, probe, fpir=0.01, least=0.5, most=5).hits

@@ -360,3 +360,16 @@ def test_probing_one_person_ends(strict: tuple[str, str], png: Png) -> None:
         assert answers[-1].headers["retry-after"]
         probe = http.post("/api/v1/recognition/embeddings/recognize", json={"embeddings": [np.eye(128)[0].tolist()]})
         assert code(probe) == (429, 0)
+
+
+def test_removing_all_while_somebody_else_removes(desk: Any, png: Png, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is gone already is no failure: what was asked for is so."""
+    for name in ("Ada", "Bob", "Eve"):
+        assert desk.post("recognition/faces", png(name), subject=name).status_code == 201
+    service, gallery = desk.running.service, desk.running.service.gallery(desk.gallery)
+    listed = service.people(desk.gallery, gallery)
+    gallery.remove("Bob")
+    with monkeypatch.context() as held:
+        held.setattr(service, "people", lambda *_: listed)  # as they were when the request began
+        assert desk.http.delete("/api/v1/recognition/subjects").json() == {"deleted": 2}
+    assert gallery.people() == ()

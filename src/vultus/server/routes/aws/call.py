@@ -102,7 +102,7 @@ class Call:
 
     def note_faces(self, action: str, faces: Sequence[StoredFace], **about: Any) -> None:
         """Write what was done to some faces into the journal, whose entries hold 200 ids at most."""
-        ids = [face.uuid for face in faces]
+        ids = [face.template.id for face in faces]
         for start in range(0, len(ids), _LISTED):
             self.note(action, faces=ids[start : start + _LISTED], **about)
 

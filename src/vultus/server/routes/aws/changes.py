@@ -9,14 +9,13 @@ from uuid import uuid4
 import numpy as np
 
 from vultus.errors import ConflictError
-from vultus.gallery import Gallery, faces, people
-from vultus.gallery.faces import Offer
-from vultus.gallery.records import Records
+from vultus.gallery import Change, Gallery, Person, View
+from vultus.gallery.people import MOST_TEMPLATES
 from vultus.server.batching import Picture
 from vultus.server.routes.aws import stored
-from vultus.server.routes.aws.stored import ANONYMOUS, Origin, StoredFace
+from vultus.server.routes.aws.stored import Origin, StoredFace
 from vultus.server.routes.aws.wire import Fault
-from vultus.types import Reading, unit
+from vultus.types import Reading
 
 __all__ = ["Failure", "associate", "create_user", "delete_faces", "delete_user", "disassociate", "find_user", "index"]
 
@@ -38,40 +37,29 @@ def index(
 
     chosen: which face of the picture, and the face. The faces in that order, and how many of them are new.
     """
-    digest = bytes.fromhex(picture.sha256)
-    with gallery._store.write() as connection:
-        contract = gallery._need_contract(connection)
-        (keep,) = connection.execute("SELECT keep FROM gallery").fetchone()
-        known = stored.by_picture(connection, digest)
-        image = next((face.image for face in known if _same(face, external)), str(uuid4()))
-        rows = []
+    with gallery.change() as change:
+        known = [face for face in stored.shown(change.faces(sha256=picture.sha256)) if face.external == external]
+        image = known[0].image if known else str(uuid4())
+        by_ordinal = {face.ordinal: face for face in reversed(known)}
+        found: list[StoredFace] = []
         new = 0
         for ordinal, reading in chosen:
-            same = next((face for face in known if _same(face, external) and _ordinal(face) == ordinal), None)
-            if same is not None:
-                rows.append(same.row)
+            if ordinal in by_ordinal:
+                found.append(by_ordinal[ordinal])
                 continue
-            if reading.embedding is None:
-                raise Fault("InvalidParameterException", "a face was read without an embedding")
-            offer = Offer.of(
-                reading,
-                unit(reading.embedding, contract.dimension),
-                source=Origin(external, image, picture.size_wh, ordinal).text(),
-                sha256=digest,
-                ordinal=ordinal,
-                keep=keep == "aligned",
+            origin = Origin(external, image, picture.size_wh, ordinal)
+            template = change.add_face(
+                stored.alone(change), reading, source=origin.text(), sha256=picture.sha256, ordinal=ordinal
             )
-            row = faces.insert(connection, _alone(connection), offer, faces.adopt(connection, contract))
-            rows.append(row)
+            found.append(StoredFace(template, origin))
             new += 1
-        found = stored.by_rows(connection, rows)
-        return [found[row] for row in rows], new
+        return found, new
 
 
 def delete_faces(gallery: Gallery, ids: Sequence[str]) -> tuple[list[StoredFace], list[Failure]]:
     """Take out faces that no user has."""
-    with gallery._store.write() as connection:
-        found = {stored.face_id(face.uuid): face for face in stored.by_ids(connection, ids)}
+    with gallery.change() as change:
+        found = stored.by_ids(change, ids)
         gone: list[StoredFace] = []
         failures: list[Failure] = []
         for one in dict.fromkeys(ids):
@@ -81,122 +69,99 @@ def delete_faces(gallery: Gallery, ids: Sequence[str]) -> tuple[list[StoredFace]
             elif face.user is not None:
                 failures.append(Failure(one, "ASSOCIATED_TO_AN_EXISTING_USER", face.user))
             else:
-                people.remove_face(connection, face.uuid)
-                _leave(connection, face.holder)
+                _leave(change, change.remove_face(face.template.id))
                 gone.append(face)
         return gone, failures
 
 
-def find_user(connection: Records, user: str) -> int:
-    """Row of a user by UserId; refused (ResourceNotFoundException): nobody, or a face that nobody has."""
-    row = people.find(connection, user)
-    if row is None or stored.anonymous(people.name_of(connection, row)):
+def find_user(view: View, user: str) -> Person:
+    """A user by UserId; refused (ResourceNotFoundException): nobody, or a face that nobody has."""
+    person = view.find(user)
+    if person is None or stored.anonymous(person.name):
         raise Fault("ResourceNotFoundException", f"expected a user of this collection, got {user}")
-    return row
+    return person
 
 
 def create_user(gallery: Gallery, user: str) -> str:
     """A user without faces; the id of the person. A UserId that is taken is refused (ConflictException)."""
-    with gallery._store.write() as connection:
-        if people.find(connection, user) is not None:
-            raise Fault("ConflictException", f"the user {user} is there already")
-        return people.person(connection, people.add(connection, user)).id
+    try:
+        return gallery.add_person(user).id
+    except ConflictError as error:
+        raise Fault("ConflictException", f"the user {user} is there already") from error
 
 
 def delete_user(gallery: Gallery, user: str) -> str:
     """Take a user out and keep the faces; the id of the person."""
-    with gallery._store.write() as connection:
-        row = find_user(connection, user)
-        gone = people.person(connection, row)
-        for (uuid,) in connection.execute("SELECT uuid FROM face WHERE person = ?", (row,)).fetchall():
-            people.move(connection, [uuid], _alone(connection))
-        people.remove(connection, row)
-        return gone.id
+    with gallery.change() as change:
+        person = find_user(change, user)
+        for face in change.faces(person=person.id):
+            change.move_faces([face.id], stored.alone(change))
+        return change.remove(person.id).id
 
 
 def associate(
     gallery: Gallery, user: str, ids: Sequence[str], threshold: float
-) -> tuple[list[StoredFace], list[Failure], str]:
-    """Give faces to a user; the faces, those that were not given, and the id of the person.
+) -> tuple[list[StoredFace], list[Failure], Person]:
+    """Give faces to a user; the faces, those that were not given, and the person as they are then.
 
     threshold: cosine that a face must reach with one that the user has; the first may be any.
     Refused (ServiceQuotaExceededException): more than 100 faces a user, then none is given.
     """
-    with gallery._store.write() as connection:
-        row = find_user(connection, user)
-        found = {stored.face_id(face.uuid): face for face in stored.by_ids(connection, ids)}
-        _, own = faces.vectors(connection, row)
+    with gallery.change() as change:
+        person = find_user(change, user)
+        found = stored.by_ids(change, ids)
+        own = change.embeddings(person.id)
         given: list[StoredFace] = []
         failures: list[Failure] = []
         for one in dict.fromkeys(ids):
             face = found.get(one)
             if face is None:
                 failures.append(Failure(one, "FACE_NOT_FOUND"))
-            elif face.holder == row:
+            elif face.template.person_id == person.id:
                 continue
             elif face.user is not None:
                 failures.append(Failure(one, "ASSOCIATED_TO_A_DIFFERENT_USER", face.user))
             else:
-                vector = stored.vector(connection, face)
+                vector = change.embedding(face.template.id)
                 score = float((own @ vector).max()) if len(own) else None
                 if score is not None and score < threshold:
                     failures.append(Failure(one, "LOW_MATCH_CONFIDENCE", score=score))
                     continue
-                _give(connection, face, row)
+                _give(change, face, person)
                 own = np.vstack([own, vector]) if len(own) else vector[None]
                 given.append(face)
-        return given, failures, people.person(connection, row).id
+        return given, failures, change.person(person.id)
 
 
-def disassociate(gallery: Gallery, user: str, ids: Sequence[str]) -> tuple[list[StoredFace], list[Failure], str]:
-    """Take faces from a user and keep them; the faces, those that were not taken, and the id of the person."""
-    with gallery._store.write() as connection:
-        row = find_user(connection, user)
-        found = {stored.face_id(face.uuid): face for face in stored.by_ids(connection, ids)}
+def disassociate(gallery: Gallery, user: str, ids: Sequence[str]) -> tuple[list[StoredFace], list[Failure], Person]:
+    """Take faces from a user and keep them; the faces, those that were not taken, and the person as they are then."""
+    with gallery.change() as change:
+        person = find_user(change, user)
+        found = stored.by_ids(change, ids)
         freed: list[StoredFace] = []
         failures: list[Failure] = []
         for one in dict.fromkeys(ids):
             face = found.get(one)
             if face is None or face.user is None:
                 failures.append(Failure(one, "FACE_NOT_FOUND"))
-            elif face.holder != row:
+            elif face.template.person_id != person.id:
                 failures.append(Failure(one, "ASSOCIATED_TO_A_DIFFERENT_USER", face.user))
             else:
-                people.move(connection, [face.uuid], _alone(connection))
+                change.move_faces([face.template.id], stored.alone(change))
                 freed.append(face)
-        return freed, failures, people.person(connection, row).id
+        return freed, failures, change.person(person.id)
 
 
-def _alone(connection: Records) -> int:
-    """Row of a new person for a face that no user has."""
-    return people.add(connection, ANONYMOUS + uuid4().hex)
-
-
-def _give(connection: Records, face: StoredFace, user: int) -> None:
-    twin = "SELECT 1 FROM face WHERE person = ? AND sha256 = (SELECT sha256 FROM face WHERE id = ?) AND ordinal = ?"
-    if connection.execute(twin, (user, face.row, face.ordinal)).fetchone():
-        # A gallery has each face of a picture once for a person and would drop this copy, which may
-        # have been stored under another ExternalImageId: it no longer says which face it is.
-        connection.execute("UPDATE face SET ordinal = NULL WHERE id = ?", (face.row,))
+def _give(change: Change, face: StoredFace, user: Person) -> None:
     try:
-        people.move(connection, [face.uuid], user)
+        # Another copy of the same picture may have been stored under another ExternalImageId: both stay.
+        change.move_faces([face.template.id], user.id, keep_twins=True)
     except ConflictError as error:
-        raise Fault(
-            "ServiceQuotaExceededException", f"expected at most {people.MOST_TEMPLATES} faces a user"
-        ) from error
-    _leave(connection, face.holder)
+        raise Fault("ServiceQuotaExceededException", f"expected at most {MOST_TEMPLATES} faces a user") from error
+    _leave(change, change.person(face.template.person_id))
 
 
-def _leave(connection: Records, holder: int) -> None:
+def _leave(change: Change, holder: Person) -> None:
     """Let the person of a face that was alone go with its last face."""
-    if connection.execute("SELECT 1 FROM face WHERE person = ?", (holder,)).fetchone() is None:
-        people.remove(connection, holder)
-
-
-def _same(face: StoredFace, external: str | None) -> bool:
-    """Indexed under this ExternalImageId, or enrolled another way when there is none."""
-    return external == (None if face.origin is None else face.origin.external)
-
-
-def _ordinal(face: StoredFace) -> int | None:
-    return face.ordinal if face.origin is None else face.origin.ordinal
+    if not holder.templates:
+        change.remove(holder.id)

@@ -135,9 +135,9 @@ async def list_faces(call: Call) -> dict[str, Any]:
     most = page_size(call, PAGE)
 
     def look(gallery: Gallery) -> list[StoredFace]:
-        with gallery._store.read() as connection:
-            holder = None if user is None else find_user(connection, user)
-            return stored.page(connection, int(place or 0), most + 1, holder=holder, ids=ids)
+        with gallery.view() as view:
+            person = None if user is None else find_user(view, user).id
+            return stored.page(view, int(place or 0), most + 1, person=person, ids=ids)
 
     faces = await call.on(look)
     answer: dict[str, Any] = {
@@ -145,7 +145,7 @@ async def list_faces(call: Call) -> dict[str, Any]:
         "FaceModelVersion": call.version,
     }
     if len(faces) > most:
-        answer["NextToken"] = pages.token(str(faces[most - 1].row), *this)
+        answer["NextToken"] = pages.token(str(faces[most - 1].template.place), *this)
     return answer
 
 
@@ -161,7 +161,7 @@ async def delete_faces(call: Call) -> dict[str, Any]:
     if gone:
         await call.service.run(call.service.replies.forget, call.collection)
     return {
-        "DeletedFaces": [stored.face_id(face.uuid) for face in gone],
+        "DeletedFaces": [face.id for face in gone],
         "UnsuccessfulFaceDeletions": [
             {"FaceId": one.face, "Reasons": [one.reason]} | ({} if one.user is None else {"UserId": one.user})
             for one in failures

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from vultus.server.routes.aws import stored
 from vultus.server.routes.aws.stored import StoredFace
 from vultus.types import Box, EmbeddingContract, Face, Reading, Refusal
 
@@ -64,17 +63,18 @@ def face_detail(reading: Reading, size_wh: Size) -> dict[str, Any]:
 
 def face_of(face: StoredFace, version: str) -> dict[str, Any]:
     """A Face; the box is left out where the size of the picture is not known."""
+    template = face.template
     told: dict[str, Any] = {
-        "FaceId": stored.face_id(face.uuid),
+        "FaceId": face.id,
         "ImageId": face.image,
         "IndexFacesModelVersion": version,
     }
-    if face.box is not None and face.origin is not None:
-        told["BoundingBox"] = bounding_box(face.box, face.origin.size_wh)
-    if face.score is not None:
-        told["Confidence"] = confidence(face.score)
-    if face.origin is not None and face.origin.external is not None:
-        told["ExternalImageId"] = face.origin.external
+    if template.box is not None and face.origin is not None:
+        told["BoundingBox"] = bounding_box(template.box, face.origin.size_wh)
+    if template.score is not None:
+        told["Confidence"] = confidence(template.score)
+    if face.external is not None:
+        told["ExternalImageId"] = face.external
     if face.user is not None:
         told["UserId"] = face.user
     return told

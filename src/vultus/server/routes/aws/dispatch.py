@@ -11,10 +11,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from vultus.server import logs
-from vultus.server.auth import _TRIES, _TRIES_BURST, Caller, admit, own_check, service_of
+from vultus.server.auth import Caller, admit, own_check, service_of, wrong_key
 from vultus.server.idempotency import Reply
 from vultus.server.keys import Key, covers
-from vultus.server.problems import Problem, too_many
+from vultus.server.problems import Problem
 from vultus.server.routes.aws.call import Call
 from vultus.server.routes.aws.operations import OPERATIONS, Operation
 from vultus.server.routes.aws.shapes import IMAGE_BYTES, read
@@ -72,7 +72,8 @@ def _claimed(request: Request) -> tuple[Claim, Key, str]:
     said = claim(headers)
     found = service_of(request).keys.secret(said.access_key)
     if found is None or "x-amz-security-token" in request.headers:
-        _wrong(request, Fault("UnrecognizedClientException", "the security token in the request is not valid"))
+        wrong_key(request)
+        raise Fault("UnrecognizedClientException", "the security token in the request is not valid")
     fresh(said, datetime.now(UTC))
     return said, *found
 
@@ -80,22 +81,12 @@ def _claimed(request: Request) -> tuple[Claim, Key, str]:
 def _check(request: Request, said: Claim, secret: str, body: bytes) -> None:
     query = request.url.query
     if not genuine(said, secret, method="POST", query=query, headers=request.scope["headers"], body=body):
-        _wrong(
-            request,
-            Fault(
-                "InvalidSignatureException",
-                "The request signature we calculated does not match the signature you provided. Check your secret "
-                "access key, and that a proxy passes Host on as it came",
-            ),
+        wrong_key(request)
+        raise Fault(
+            "InvalidSignatureException",
+            "The request signature we calculated does not match the signature you provided. Check your secret access "
+            "key, and that a proxy passes Host on as it came",
         )
-
-
-def _wrong(request: Request, fault: Fault) -> NoReturn:
-    """Count a wrong key against the address that it came from."""
-    address = logs.current().client
-    if wait := service_of(request).buckets.take(f"wrong {address}", rate=_TRIES, burst=_TRIES_BURST):
-        raise too_many("rate_limited", "too many wrong keys from this address", wait)
-    raise fault
 
 
 def _fields(operation: Operation, body: bytes) -> dict[str, Any]:

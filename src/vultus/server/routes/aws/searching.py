@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 from vultus.gallery import Gallery
-from vultus.gallery.records import Records
 from vultus.server.routes.aws import searches
 from vultus.server.routes.aws.call import Call
 from vultus.server.routes.aws.details import bounding_box, confidence, face_detail, face_of
 from vultus.server.routes.aws.pictures import largest
-from vultus.server.routes.aws.searches import Found, Item, Probe, User
+from vultus.server.routes.aws.searches import Asked, Found, Item, Probe, User
 from vultus.server.routes.aws.stored import StoredFace
 from vultus.server.routes.aws.wire import Fault
 from vultus.types import Reading
@@ -20,8 +19,6 @@ from vultus.types import Reading
 __all__ = ["search_faces", "search_faces_by_image", "search_users", "search_users_by_image"]
 
 MOST = 10  # where MaxFaces or MaxUsers is absent
-
-Asked = Probe | Callable[[Records], Probe]
 
 
 async def search_faces(call: Call) -> dict[str, Any]:
@@ -36,7 +33,8 @@ async def search_faces_by_image(call: Call) -> dict[str, Any]:
     call.service.probes.check(call.caller.key.id, call.collection)
     found = await call.faces("Image", "NONE")
     index, reading = largest(found)
-    matches = await _faces(call, _probe(reading), {"picture": found.picture.sha256, "face": index})
+    about = {"picture": found.picture.sha256, "face": index}
+    matches = await _faces(call, _probe(reading, found.picture.sha256, index), about)
     return {
         "SearchedFaceBoundingBox": bounding_box(reading.face.box, found.picture.size_wh),
         "SearchedFaceConfidence": confidence(reading.face.score),
@@ -76,7 +74,8 @@ async def search_users_by_image(call: Call) -> dict[str, Any]:
     if found.good:
         index, reading = found.good[0]
         answer["SearchedFace"] = {"FaceDetail": face_detail(reading, size_wh)}
-        answer["UserMatches"] = await _users(call, _probe(reading), {"picture": found.picture.sha256, "face": index})
+        about = {"picture": found.picture.sha256, "face": index}
+        answer["UserMatches"] = await _users(call, _probe(reading, found.picture.sha256, index), about)
     else:
         await call.on(lambda gallery: gallery.revision)  # an unknown collection is refused all the same
     return answer
@@ -112,9 +111,8 @@ async def _searched(
     fpir = service.points.of(call.collection).fpir
 
     def work(gallery: Gallery) -> Found[Item]:
-        seen = (about["picture"], about["face"]) if about else None
         with service.metrics.stage("search"):
-            found = search(gallery, asked, fpir=fpir, least=least, most=most, floor=call.policy.floor, seen=seen)
+            found = search(gallery, asked, fpir=fpir, least=least, most=most, floor=call.policy.floor)
         status = "match" if found.hits else "unknown"
         person, score = found.best or ("", None)
         if score is not None:
@@ -137,10 +135,10 @@ async def _searched(
     return await call.on(work)
 
 
-def _probe(reading: Reading) -> Probe:
+def _probe(reading: Reading, sha256: str, ordinal: int) -> Probe:
     if reading.embedding is None:
         raise Fault("InvalidParameterException", "a face was read without an embedding")
-    return Probe(reading.embedding[None])
+    return Probe(reading.embedding[None], sha256=sha256, ordinal=ordinal)
 
 
 def _bound(call: Call, found: Found[Item], least: float) -> float:

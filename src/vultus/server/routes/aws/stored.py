@@ -3,35 +3,18 @@
 A face that no user has belongs to a person of its own, whose name begins with `ANONYMOUS`; no
 UserId can look like it. What IndexFaces says of a face beyond what a gallery keeps stands in the
 template's `source`, and goes with it.
-
-The gallery has no verbs yet that look at single faces, so its rows are read here, through its own
-functions and inside its transactions.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from vultus.gallery import faces
-from vultus.gallery.records import Owner, Records
-from vultus.types import Box, Vector
+from vultus.gallery import Change, Template, View
 
-__all__ = [
-    "ANONYMOUS",
-    "Origin",
-    "StoredFace",
-    "anonymous",
-    "by_ids",
-    "by_picture",
-    "face_id",
-    "page",
-    "user_id",
-    "vector",
-]
+__all__ = ["ANONYMOUS", "Origin", "StoredFace", "alone", "anonymous", "by_ids", "face_id", "page", "shown", "user_id"]
 
 ANONYMOUS = "unassociated face "
 _USER = re.compile(r"[a-zA-Z0-9_.\-:]{1,128}")
@@ -39,9 +22,6 @@ _ORIGIN = re.compile(
     r"rekognition:(?P<external>[a-zA-Z0-9_.\-:]*) image=(?P<image>[0-9a-f-]{36}) "
     r"size=(?P<width>\d+)x(?P<height>\d+) face=(?P<ordinal>\d+)"
 )
-_SELECT = """SELECT face.id, face.uuid, face.sha256, face.source, face.reading, face.sealed, face.ordinal,
-    person.id, person.uuid, person.key, person.name, person.sealed
-    FROM face JOIN person ON person.id = face.person WHERE """
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +57,48 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class StoredFace:
-    """An enrolled face and whose it is."""
+    """An enrolled face, and the call that indexed it where one did."""
 
-    row: int
-    uuid: str
-    ordinal: int | None
-    sha256: bytes | None  # of the picture
+    template: Template
     origin: Origin | None
-    box: Box | None
-    score: float | None  # the detector's, 0 to 1
-    holder: int  # row of the person
-    person: str  # id of the person
-    name: str
+
+    @property
+    def id(self) -> str:
+        """FaceId."""
+        return face_id(self.template.id)
 
     @property
     def user(self) -> str | None:
         """UserId of who has the face, None when nobody has."""
-        return None if anonymous(self.name) else user_id(self.name, self.person)
+        name = self.template.person
+        return None if anonymous(name) else user_id(name, self.template.person_id)
+
+    @property
+    def external(self) -> str | None:
+        """ExternalImageId."""
+        return None if self.origin is None else self.origin.external
+
+    @property
+    def ordinal(self) -> int | None:
+        """Which face of the picture."""
+        return self.template.ordinal if self.origin is None else self.origin.ordinal
 
     @property
     def image(self) -> str:
         """ImageId: the same for all faces of one picture."""
         if self.origin is not None:
             return self.origin.image
-        return str(UUID(bytes=self.sha256[:16])) if self.sha256 is not None else face_id(self.uuid)
+        return self.id if self.template.sha256 is None else str(UUID(self.template.sha256[:32]))
 
 
 def anonymous(name: str) -> bool:
     """A person of that name stands for a face that no user has."""
     return name.startswith(ANONYMOUS)
+
+
+def alone(change: Change) -> str:
+    """Id of a new person for a face that no user has."""
+    return change.add_person(ANONYMOUS + uuid4().hex).id
 
 
 def user_id(name: str, person: str) -> str:
@@ -117,73 +110,28 @@ def user_id(name: str, person: str) -> str:
     return name if _USER.fullmatch(name) else person
 
 
-def face_id(uuid: str) -> str:
+def face_id(face: str) -> str:
     """FaceId of a face: its id with dashes."""
-    return str(UUID(uuid))
+    return str(UUID(face))
 
 
-def by_ids(connection: Records, ids: Sequence[str]) -> list[StoredFace]:
+def shown(templates: Iterable[Template]) -> list[StoredFace]:
+    """Faces of the gallery as the collection's."""
+    return [StoredFace(one, Origin.of(one.source)) for one in templates]
+
+
+def by_ids(view: View, ids: Sequence[str]) -> dict[str, StoredFace]:
     """Faces by their FaceIds; unknown ones are left out."""
-    wanted = json.dumps([one.replace("-", "") for one in ids])
-    return _load(connection, "face.uuid IN (SELECT value FROM json_each(?)) ORDER BY face.id", (wanted,))
+    return {face.id: face for face in shown(view.faces(ids=_plain(ids)))}
 
 
-def by_rows(connection: Records, rows: Sequence[int]) -> dict[int, StoredFace]:
-    """Faces by their rows."""
-    wanted = json.dumps(list(rows))
-    found = _load(connection, "face.id IN (SELECT value FROM json_each(?))", (wanted,))
-    return {face.row: face for face in found}
+def page(view: View, after: int, most: int, *, person: str | None = None, ids: Sequence[str] = ()) -> list[StoredFace]:
+    """The next faces in the order of their enrolment. after: place of the last one; 0 begins.
 
-
-def by_picture(connection: Records, sha256: bytes) -> list[StoredFace]:
-    """All faces of a picture."""
-    return _load(connection, "face.sha256 = ? ORDER BY face.id", (connection.picture_tag(sha256),))
-
-
-def page(
-    connection: Records, after: int, most: int, *, holder: int | None = None, ids: Sequence[str] = ()
-) -> list[StoredFace]:
-    """The next faces in the order of their enrolment. after: row of the last one; 0 begins.
-
-    holder: only those of the person in that row. ids: only those of these FaceIds.
+    person: only those of the person with that id. ids: only those of these FaceIds.
     """
-    wanted = json.dumps([one.replace("-", "") for one in ids]) if ids else None
-    return _load(
-        connection,
-        """face.id > ?1 AND (?2 IS NULL OR face.person = ?2)
-           AND (?3 IS NULL OR face.uuid IN (SELECT value FROM json_each(?3))) ORDER BY face.id LIMIT ?4""",
-        (after, holder, wanted, most),
-    )
+    return shown(view.faces(person=person, ids=_plain(ids) if ids else None, after=after, most=most))
 
 
-def vector(connection: Records, face: StoredFace) -> Vector:
-    """The embedding of a face, (D,)."""
-    rows, matrix = faces.vectors(connection, face.holder)
-    found: Vector = matrix[rows.index(face.row)]
-    return found
-
-
-def _load(connection: Records, where: str, values: tuple[object, ...]) -> list[StoredFace]:
-    found = connection.execute(_SELECT + where, values).fetchall()
-    if connection.seal is not None:
-        connection.seal.preload(row[9] for row in found)
-    loaded = []
-    for row, uuid, sha256, source, reading, sealed, ordinal, holder, person, key, name, named in found:
-        who = Owner(person, key)
-        details = faces.details_of(connection, who, uuid, (sha256, source, reading, sealed))
-        read = json.loads(details.reading) if details.reading else None
-        loaded.append(
-            StoredFace(
-                row=row,
-                uuid=uuid,
-                ordinal=ordinal,
-                sha256=details.sha256,
-                origin=Origin.of(details.source),
-                box=None if read is None else Box(*read["box"]),
-                score=None if read is None else read["score"],
-                holder=holder,
-                person=person,
-                name=connection.name(who, name, named),
-            )
-        )
-    return loaded
+def _plain(ids: Sequence[str]) -> list[str]:
+    return [one.replace("-", "") for one in ids]

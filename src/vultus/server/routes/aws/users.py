@@ -67,13 +67,13 @@ async def associate_faces(call: Call) -> dict[str, Any]:
     def give(gallery: Gallery) -> tuple[list[StoredFace], list[Failure], float]:
         given, failures, person = changes.associate(gallery, call.fields["UserId"], call.fields["FaceIds"], least)
         refused = sum(one.score is not None for one in failures)
-        call.service.probes.spend(key, call.collection, {person: float(refused)})  # each said how like they are not
-        call.note_faces("face.move", given, target=person, revision=gallery.revision, least=least)
+        call.service.probes.spend(key, call.collection, {person.id: float(refused)})  # each said how like they are not
+        call.note_faces("face.move", given, target=person.id, revision=gallery.revision, least=least)
         return given, failures, call.service.operating.verify(call.service.points.of(call.collection).fmr).threshold
 
     given, failures, floor = await call.on(give)
     return {
-        "AssociatedFaces": [{"FaceId": stored.face_id(face.uuid)} for face in given],
+        "AssociatedFaces": [{"FaceId": face.id} for face in given],
         "UnsuccessfulFaceAssociations": [_failure(call, one, floor) for one in failures],
         "UserStatus": "ACTIVE",
     }
@@ -85,12 +85,12 @@ async def disassociate_faces(call: Call) -> dict[str, Any]:
     def free(gallery: Gallery) -> tuple[list[StoredFace], list[Failure], int]:
         user = call.fields["UserId"]
         freed, failures, person = changes.disassociate(gallery, user, call.fields["FaceIds"])
-        call.note_faces("face.free", freed, target=person, revision=gallery.revision)
-        return freed, failures, gallery.person(person).templates
+        call.note_faces("face.free", freed, target=person.id, revision=gallery.revision)
+        return freed, failures, person.templates
 
     freed, failures, left = await call.on(free)
     return {
-        "DisassociatedFaces": [{"FaceId": stored.face_id(face.uuid)} for face in freed],
+        "DisassociatedFaces": [{"FaceId": face.id} for face in freed],
         "UnsuccessfulFaceDisassociations": [_failure(call, one, None) for one in failures],
         "UserStatus": "ACTIVE" if left else "CREATED",
     }

@@ -12,9 +12,8 @@ from fastapi import Depends, Request
 from vultus.errors import NotFoundError
 from vultus.gallery import Gallery
 from vultus.server import logs
-from vultus.server.auth import _TRIES, _TRIES_BURST, Caller, admit, own_check, service_of
+from vultus.server.auth import Caller, admit, own_check, service_of, wrong_key
 from vultus.server.keys import Role
-from vultus.server.problems import too_many
 from vultus.server.routes.compreface.wire import Code, Fault
 from vultus.server.service import Service
 
@@ -96,9 +95,7 @@ def identified(request: Request, given: str | None, role: Role) -> Visit:
     service = service_of(request)
     key = service.keys.verify(secret)
     if key is None or key.kind != "compreface":
-        address = logs.current().client
-        if wait := service.buckets.take(f"wrong {address}", rate=_TRIES, burst=_TRIES_BURST):
-            raise too_many("rate_limited", "too many wrong keys from this address", wait)
+        wrong_key(request)
         raise Fault(404, Code.UNKNOWN_KEY, "no service has this key, or it is expired or revoked")
     caller = Caller(key, logs.current().request_id)
     if not caller.may(role):

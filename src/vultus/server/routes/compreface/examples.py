@@ -73,18 +73,19 @@ async def examples(
     """A page of examples, by subject and in the order of their enrolment."""
 
     def work(gallery: Gallery) -> dict[str, object]:
-        everybody = visit.service.people(visit.gallery, gallery)
-        if subject:
-            who = known(gallery, subject)
-            everybody = tuple(person for person in everybody if person.id == who)
-        total = sum(person.templates for person in everybody)
-        first = page * size
-        found: list[Example] = []
-        for person in everybody:
-            if first < person.templates and len(found) < size:
-                some = gallery.faces(person.id)[max(first, 0) : max(first, 0) + size - len(found)]
-                found += [{"image_id": _shown(one.id), "subject": person.name} for one in some]
-            first -= person.templates
+        with gallery.view() as view:  # nobody goes between the list of people and that of their faces
+            everybody = visit.service.people(visit.gallery, gallery)
+            if subject:
+                who = known(gallery, subject)
+                everybody = tuple(person for person in everybody if person.id == who)
+            total = sum(person.templates for person in everybody)
+            first = page * size
+            found: list[Example] = []
+            for person in everybody:
+                if first < person.templates and len(found) < size:
+                    some = view.faces(person=person.id)[max(first, 0) : max(first, 0) + size - len(found)]
+                    found += [{"image_id": _shown(one.id), "subject": person.name} for one in some]
+                first -= person.templates
         return {
             "faces": found,
             "page_number": page,
@@ -101,8 +102,9 @@ async def remove_all(visit: Annotated[Visit, access("enroller")], subject: Subje
     """All examples of a subject, or of everybody; the subjects stay."""
 
     def work(gallery: Gallery) -> int:
-        who = [known(gallery, subject)] if subject else [one.id for one in visit.service.people(visit.gallery, gallery)]
-        return len(_removed(gallery, visit, [face.id for person in who for face in gallery.faces(person)]))
+        with gallery.view() as view:
+            found = view.faces(person=known(gallery, subject) if subject else None)
+        return len(_removed(gallery, visit, [face.id for face in found]))
 
     return {"deleted": await visit.on(work)}
 

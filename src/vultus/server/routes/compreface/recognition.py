@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from vultus.gallery import Gallery, Identification, faces
+from vultus.errors import NotFoundError
+from vultus.gallery import Gallery, Identification
 from vultus.gallery.identification import decide
 from vultus.server.routes.compreface.access import OWN, Visit, access
 from vultus.server.routes.compreface.examples import face_id
@@ -103,18 +104,11 @@ async def verified(visit: Visit, image_id: str, probes: list[Vector], picture: s
 def example_vector(gallery: Gallery, image_id: str) -> tuple[Vector, str]:
     """The embedding of an example, (D,), and the id of the person; an unknown one is refused (404, code 44)."""
     face = face_id(image_id)
-    # The gallery has no verb that gives an embedding out.
-    with gallery._store.read() as connection:
-        row = connection.execute(
-            """SELECT face.id, person.id, person.uuid FROM face JOIN person ON person.id = face.person
-               WHERE face.uuid = ?""",
-            (face,),
-        ).fetchone()
-        if row is None:
-            raise Fault(404, Code.NO_IMAGE, f"Image {image_id} not found")
-        rows, matrix = faces.vectors(connection, row[1])
-        vector: Vector = matrix[rows.index(row[0])]
-        return vector, str(row[2])
+    try:
+        with gallery.view() as view:
+            return view.embedding(face), view.face(face).person_id
+    except NotFoundError as error:
+        raise Fault(404, Code.NO_IMAGE, f"Image {image_id} not found") from error
 
 
 def _identified(gallery: Gallery, visit: Visit, seen: Seen, count: int) -> list[Identification]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from vultus.errors import NotFoundError
-from vultus.gallery import Gallery, people
+from vultus.errors import ConflictError, NotFoundError
+from vultus.gallery import Gallery
 from vultus.server.routes.compreface.access import OWN, Visit, access
 from vultus.server.routes.compreface.wire import PREFIX, Code, Fault
 
@@ -50,11 +51,10 @@ async def add(request: Request, visit: Annotated[Visit, access("enroller")]) -> 
     name = await _name_in(request)
 
     def work(gallery: Gallery) -> str:
-        # The gallery has no verb that adds somebody without a face.
-        with gallery._store.write() as connection:
-            if people.find(connection, name) is not None:
-                raise Fault(400, Code.SUBJECT_EXISTS, f"Subject {name} already exists")
-            person = people.person(connection, people.add(connection, name))
+        try:
+            person = gallery.add_person(name)
+        except ConflictError as error:
+            raise Fault(400, Code.SUBJECT_EXISTS, f"Subject {name} already exists") from error
         visit.note("person.create", target=person.id, revision=gallery.revision)
         return person.name
 
@@ -100,10 +100,12 @@ async def remove_all(visit: Annotated[Visit, access("enroller")]) -> dict[str, i
     """Everybody goes."""
 
     def work(gallery: Gallery) -> int:
-        everybody = visit.service.people(visit.gallery, gallery)
-        for person in everybody:
-            _remove(visit, gallery, person.id)
-        return len(everybody)
+        gone = 0
+        for person in visit.service.people(visit.gallery, gallery):
+            with suppress(NotFoundError):  # somebody else was faster
+                _remove(visit, gallery, person.id)
+                gone += 1
+        return gone
 
     return {"deleted": await _forgetting(visit, work)}
 
