@@ -324,6 +324,10 @@ def test_liveness_by_hand(vultus: Vultus, tmp_path: Path) -> None:
     assert answer["apcer_by_species"]["print"]["k"] == 0
     assert (answer["bpcer"]["k"], answer["bpcer"]["n"], answer["bpnrr"]["k"]) == (1, 3, 1)
     assert answer["acer"]["value"] == pytest.approx((0.5 + 1 / 3) / 2)
+    both = answer["conventions"]
+    honest, field = both["honest"]["hter"]["value"], both["field"]["hter"]["value"]
+    assert both["hter_honest_less_field"] == pytest.approx(honest - field)
+    assert "development" in both["honest"]["threshold_from"]
     told = vultus("evaluate", "liveness", "--dev", dev, "--scores", dev, "--html", tmp_path / "l.html")
     assert "one file" in told.err
     assert "BPCER20" in told.out

@@ -138,3 +138,21 @@ def test_blind_to_order_monotone_and_bounded(live, one, other, random) -> None:
     turned = rates(Presentations(-one, {"a": -live}), -0.525)
     ahead = rates(Presentations(live, {"a": one}), 0.525)
     assert (turned.bpcer.k, turned.apcer.k) == (ahead.apcer.k, ahead.bpcer.k)
+
+
+def test_both_conventions_side_by_side() -> None:
+    """Attacks of the test score higher: the development threshold, .5, lets them in; the test's own, .65, does not."""
+    dev = Presentations(np.array([0.9, 0.8, 0.7, 0.6]), {"print": np.array([0.1, 0.2, 0.3, 0.4])})
+    test = Presentations(np.array([0.9, 0.8, 0.7, 0.7]), {"print": np.array([0.5, 0.6, 0.6, 0.6])})
+    found = evaluate(dev, test, ("bpcer", 20))
+    assert (found.at_dev_eer.threshold, found.at_own_eer.threshold) == (0.5, pytest.approx(0.65))
+    assert (found.at_dev_eer.hter.value, found.at_own_eer.hter.value) == (0.5, 0.0)
+    assert found.flattered == 0.5
+    assert found.at_dev_eer == rates(test, threshold_for(dev, "eer"))
+
+
+def test_auc_of_the_specified_four_equals_scikit_learns() -> None:
+    rng = np.random.default_rng(3)
+    live, attack = rng.normal(0.6, 0.2, 200).round(2), rng.normal(0.4, 0.2, 300).round(2)  # with ties
+    found = evaluate(Presentations(live, {"print": attack}), Presentations(live, {"print": attack}), "eer")
+    assert found.auc == pytest.approx(roc_auc_score([1] * 200 + [0] * 300, [*live, *attack]), abs=1e-12)

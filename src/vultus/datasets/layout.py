@@ -43,8 +43,8 @@ __all__ = [
 
 BONA_FIDE = "bona fide"  # the label of a live face in every liveness set; attacks carry their species
 READERS = (
-    "agedb", "casia_nirvis", "cfp", "ckplus", "fer2013", "folders", "ijb", "lfw", "nuaa", "portraits",
-    "utkface", "wmca",
+    "agedb", "casia_nirvis", "cfp", "ckplus", "fer2013", "folders", "ijb", "lfw", "mmdg", "nuaa",
+    "portraits", "utkface", "wmca",
 )  # fmt: skip
 
 

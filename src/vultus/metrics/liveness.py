@@ -98,8 +98,14 @@ class LivenessReport:
     auc: float  # on evaluation data, attacks pooled
     eer: Estimate  # (pooled APCER + BPCER) / 2 of evaluation data at their own EER threshold
     at_own_eer: LivenessRates  # the same in full: the field's flattering convention, shown beside, never instead
+    at_dev_eer: LivenessRates  # the honest counterpart: evaluation data at the EER threshold of development data
     interval: Literal["subjects", "clopper-pearson"]
     caveats: tuple[str, ...]
+
+    @property
+    def flattered(self) -> float:
+        """HTER at the EER threshold of development data less HTER at the test's own: what knowing the test is worth."""
+        return self.at_dev_eer.hter.value - self.at_own_eer.hter.value
 
 
 def threshold_at_apcer(attacks: Mapping[str, Scores], target: float) -> float:
@@ -209,6 +215,7 @@ def evaluate(
         auc=auc(bona_fide, pooled),
         eer=own.hter,
         at_own_eer=own,
+        at_dev_eer=rates(test, threshold_for(dev, "eer"), subjects=subjects, seed=seed),
         interval="subjects" if subjects else "clopper-pearson",
         caveats=_caveats(dev, test, criterion),
     )

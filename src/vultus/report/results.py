@@ -38,6 +38,8 @@ _WORDS = {
     "eval": "Evaluation data",
     "eval_by_subjects": "Evaluation data, intervals by resampling people",
     "at_own_eer": "At the evaluation data's own equal errors (flatters)",
+    "at_dev_eer": "At the development data's equal errors (the honest convention)",
+    "flattered": "HTER, the honest convention less the field's",
     "n": "n",
 }
 _LONG = 60  # rows from which a table is turned page by page

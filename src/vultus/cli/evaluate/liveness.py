@@ -21,9 +21,11 @@ from vultus.cli.output import console, table
 from vultus.errors import InputError
 
 if TYPE_CHECKING:
-    from vultus.metrics.liveness import Criterion, LivenessReport
+    from vultus.metrics.liveness import Criterion, LivenessRates, LivenessReport
 
 __all__ = ["add_to", "criterion_of"]
+
+HONEST, FIELD = "development data", "the test itself (flatters)"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -47,7 +49,9 @@ def liveness(
 ) -> None:
     """APCER by species and its maximum, BPCER, ACER, HTER and BPCER10/20/100, at a threshold from development data.
 
-    A higher score means more bona fide; nan is a presentation without answer.
+    HTER is shown in both conventions side by side: the honest one with the EER threshold of
+    development data, and the field's with that of the test itself. A higher
+    score means more bona fide; nan is a presentation without answer.
     """
     from vultus.datasets.scores import read_liveness
     from vultus.metrics.liveness import evaluate
@@ -112,6 +116,11 @@ def _show(report: LivenessReport, criterion: str, json: bool, said: list[str]) -
                 "auc": report.auc,
                 "eer": report.eer,
                 "at_own_eer": report.at_own_eer,
+                "conventions": {
+                    "honest": {"threshold_from": HONEST, **_headline(report.at_dev_eer)},
+                    "field": {"threshold_from": FIELD, **_headline(report.at_own_eer)},
+                    "hter_honest_less_field": report.flattered,
+                },
                 "dev": report.dev,
                 "interval": report.interval,
                 "caveats": said,
@@ -129,10 +138,33 @@ def _show(report: LivenessReport, criterion: str, json: bool, said: list[str]) -
         (f"BPCER{each.n} (APCER ≤ {1 / each.n:.2g} on dev)", str(each.bpcer), f"APCER {each.apcer.value:.4g} here")
         for each in report.bpcer_at
     ]
-    rows.append(("EER at its own threshold", str(report.eer), "flatters: set on the test"))
     table(f"{criterion} on development data: threshold {found.threshold:.6g}", ("figure", "value [95 %]", ""), rows)
-    console().print(f"AUC {report.auc:.5f}")
+    honest, field = report.at_dev_eer, report.at_own_eer
+    sides = [
+        ("threshold", f"{honest.threshold:.6g}", f"{field.threshold:.6g}"),
+        ("HTER, attacks pooled", str(honest.hter), str(field.hter)),
+        ("APCER, attacks pooled (FAR)", str(honest.apcer_pooled), str(field.apcer_pooled)),
+        ("BPCER (FRR)", str(honest.bpcer), str(field.bpcer)),
+        ("APCER, the worst species", str(honest.apcer), str(field.apcer)),
+    ]
+    table(
+        "Both conventions, at the EER threshold of",
+        ("figure", f"honest: {HONEST}", f"field's: {FIELD}"),
+        sides,
+    )
+    console().print(
+        f"AUC {report.auc:.5f}, the same in both. HTER, honest less field's: {report.flattered:+.4f}. "
+        "Compare with papers by the field's, decide by the honest."
+    )
     notes(said)
+
+
+def _headline(at: LivenessRates) -> dict[str, object]:
+    """One convention's figures for programs."""
+    return {
+        "threshold": at.threshold, "hter": at.hter, "apcer_pooled": at.apcer_pooled, "bpcer": at.bpcer,
+        "apcer": at.apcer,
+    }  # fmt: skip
 
 
 def _answered(lost: object) -> str:

@@ -1,0 +1,1 @@
+"""PyTorch definitions of the published networks; needs the extra `train`. Inference never imports this."""
