@@ -41,7 +41,8 @@ def models() -> str:
     rows, origins = [], []
     for card in registry.cards():
         size = sum(source.size for source in registry.sources(card))
-        shown = f"{size / 1e6:.1f} MB" if size else "none"
+        inside = registry.packaged(card)
+        shown = f"{size / 1e6:.1f} MB" if size else f"in the package, {inside.size / 1e6:.1f} MB" if inside else "none"
         rows.append((f"`{card.name}`", card.task, card.summary, shown, card.code_licence, card.weights_licence))
         origins.append(f"- `{card.name}`: {card.origin}." + (f" Measured: {card.measured}." if card.measured else ""))
     table = _table(("name", "task", "what it is", "fetched", "licence of the code", "of the weights"), rows)

@@ -26,7 +26,7 @@ from vultus.draw.plates import place
 from vultus.errors import InputError, StorageError
 from vultus.types import Box, Image
 
-KINDS: tuple[Kind, ...] = ("match", "unknown", "rejected", "face")
+KINDS: tuple[Kind, ...] = ("match", "unknown", "rejected", "face", "live", "attack")
 
 
 def grey(height: int = 240, width: int = 320, level: int = 90) -> Image:
@@ -180,7 +180,7 @@ def test_what_is_no_picture_is_refused(picture: Any) -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(InputError, match="match, unknown, rejected, face, got 'maybe'"):
+    with pytest.raises(InputError, match="match, unknown, rejected, face, live, attack, got 'maybe'"):
         annotate(grey(), [Mark(Box(0, 0, 9, 9), kind="maybe")])  # type: ignore[arg-type]
 
 

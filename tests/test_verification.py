@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -18,7 +20,7 @@ from vultus.errors import (
     TooManyFacesError,
 )
 from vultus.operating import table_for
-from vultus.types import EmbeddingContract, Image
+from vultus.types import EmbeddingContract, Face, Image, Liveness, LivenessPoint, Reading, Signal
 from vultus.verification import verify
 
 pytestmark = pytest.mark.weights
@@ -89,3 +91,88 @@ def test_the_public_calls_need_no_set_up(portrait_file: Path, photographs: dict[
     assert vultus.verify(portrait_file, photographs["Joe Biden"]).status == "different"
     (reading,) = vultus.analyze(portrait_file.read_bytes())
     assert reading.quality.score > 0.5
+
+
+@dataclass
+class Judging:
+    """An analyzer whose attack detector gives the answers that it is told, one a picture."""
+
+    inner: Analyzer
+    scores: list[float]
+    abstained: str = ""
+    asked: int = 0
+
+    @property
+    def contract(self) -> EmbeddingContract:
+        return self.inner.contract
+
+    def analyze(self, image: Image) -> tuple[Reading, ...]:
+        return self.inner.analyze(image)
+
+    def liveness(self, image: Image, faces: Sequence[Face]) -> tuple[Liveness, ...]:
+        self.asked += 1
+        point = LivenessPoint(0.5, "criterion", None, None, "data", "2026-11-24", "testing")
+        signal = Signal("passive", 0.0, "P", "nothing", "seen")
+        return tuple(Liveness(score, point, (signal,), self.abstained) for score in self.scores[: len(faces)])
+
+
+def test_only_the_second_must_be_live(analyzer: Analyzer, astronaut: Image) -> None:
+    table = table_for(analyzer.contract)
+    judging = Judging(analyzer, [0.9])
+    answer = verify(astronaut, astronaut, analyzer=judging, table=table, require_live=True)
+    assert answer.status == "match"
+    assert judging.asked == 1
+    assert answer.sides[0].liveness is None
+    assert answer.sides[1].liveness is not None
+    assert answer.sides[1].liveness.live
+    assert verify(astronaut, astronaut, analyzer=judging, table=table).sides[1].liveness is None
+    assert judging.asked == 1
+
+
+def test_an_attack_is_no_match_and_no_difference(analyzer: Analyzer, astronaut: Image) -> None:
+    table = table_for(analyzer.contract)
+    answer = verify(astronaut, astronaut, analyzer=Judging(analyzer, [0.1]), table=table, require_live=True)
+    assert answer.status == "not_live"
+    assert not answer.match
+    assert answer.require() is answer
+    assert answer.score > 0.9
+
+
+def test_a_face_that_cannot_be_judged_is_no_decision(analyzer: Analyzer, astronaut: Image) -> None:
+    table = table_for(analyzer.contract)
+    judging = Judging(analyzer, [float("nan")], "the picture is grey")
+    answer = verify(astronaut, astronaut, analyzer=judging, table=table, require_live=True)
+    assert answer.status == "no_decision"
+    with pytest.raises(FaceRefusedError, match="the picture is grey"):
+        answer.require()
+
+
+def test_a_poor_face_is_told_before_its_liveness(analyzer: Analyzer, astronaut: Image) -> None:
+    table = table_for(analyzer.contract)
+    blurred = cv2.GaussianBlur(astronaut, (0, 0), 4)
+    answer = verify(astronaut, blurred, analyzer=Judging(analyzer, [0.1]), table=table, gate="high", require_live=True)
+    assert answer.status == "no_decision"
+    with pytest.raises(FaceRefusedError, match="LOW_SHARPNESS"):
+        answer.require()
+
+
+def test_what_cannot_be_judged_at_all_is_refused(analyzer: Analyzer, astronaut: Image) -> None:
+    table = table_for(analyzer.contract)
+    vector = analyzer.analyze(astronaut)[0].embedding
+    assert vector is not None
+    with pytest.raises(InputError, match="got an embedding"):
+        verify(astronaut, vector, analyzer=Judging(analyzer, [0.9]), table=table, require_live=True)
+    assert verify(vector, astronaut, analyzer=Judging(analyzer, [0.9]), table=table, require_live=True).match
+
+
+def test_among_several_faces_a_live_one_counts(analyzer: Analyzer, photographs: dict[str, Path]) -> None:
+    """The group picture shows six; the first by size is told to be the only live one."""
+    table = table_for(analyzer.contract)
+    scores = [0.9, 0.1, 0.1, 0.1, 0.1, 0.1]
+    answer = verify(
+        photographs["Barack Obama"], photographs["t1.jpg"],
+        analyzer=Judging(analyzer, scores), table=table, faces="all", require_live=True,
+    )  # fmt: skip
+    assert answer.status == "different"
+    assert answer.sides[1].liveness is not None
+    assert answer.sides[1].liveness.score == 0.9

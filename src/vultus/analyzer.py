@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
@@ -17,11 +19,13 @@ from vultus.models.detect import Detector
 from vultus.models.detect.pyramid import Pyramid
 from vultus.models.embed import Embedder
 from vultus.models.embed.own import is_path, own_embedder
+from vultus.models.landmark import LandmarkModel, Mesh
+from vultus.models.liveness import LivenessDetector
 from vultus.models.quality import GATES, Level, assess, gate
 from vultus.runtime import EngineOptions, cores
-from vultus.types import STANDARD_ALIGN, EmbeddingContract, Face, Image, Reading, Vector
+from vultus.types import STANDARD_ALIGN, EmbeddingContract, Face, Image, Liveness, Reading, Refusal, Vector
 
-__all__ = ["Analyzer", "detector", "embedder", "in_order"]
+__all__ = ["Analyzer", "detector", "embedder", "in_order", "liveness_detector", "not_live", "why_not_live"]
 
 WEAK = 0.3  # detector score of a face that is only followed, not found anew
 
@@ -49,6 +53,36 @@ def embedder(name: str = "sface", *, engine: EngineOptions | None = None, models
     return loaded
 
 
+def liveness_detector(
+    name: str = "rgb", *, engine: EngineOptions | None = None, models: Path | None = None
+) -> LivenessDetector:
+    """Load an attack detector by the name of its card."""
+    loaded: LivenessDetector = registry.load(name, "liveness", engine=engine, models=models)
+    return loaded
+
+
+def not_live(answer: Liveness) -> Refusal | None:
+    """Why a face is not to be used where a live one is asked for; None where it may be.
+
+    NOT_LIVE: taken for an attack. LIVENESS_UNKNOWN: no answer was given, which is never a yes.
+    """
+    if answer.live:
+        return None
+    return Refusal("LIVENESS_UNKNOWN" if answer.abstained else "NOT_LIVE", answer.score, answer.point.threshold)
+
+
+def why_not_live(answer: Liveness) -> str:
+    """The same in words for people; empty for a face that may be used."""
+    if answer.live:
+        return ""
+    if answer.abstained:
+        return f"it cannot be said whether this is a living face: {answer.abstained}"
+    seen = "; ".join(signal.reason for signal in answer.signals if signal.says == "attack")
+    return f"not taken for a living face: P {answer.score:.3f} < {answer.point.threshold:.3f}" + (
+        f" ({seen})" if seen else ""
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Options:
     """What an analyzer was made with, so that another can be made like it."""
@@ -61,6 +95,8 @@ class _Options:
     threshold: float
     rotations: bool
     level: Level
+    liveness: str
+    mesh: str
 
     def load(self) -> tuple[Pyramid, Embedder]:
         found = detector(self.detector, threshold=self.threshold, engine=self.engine, models=self.models)
@@ -73,7 +109,8 @@ class Analyzer:
 
     One analyzer may be used from several threads. `analyze` answers one picture as fast as
     it can be answered, with all cores on it; `analyze_many` keeps every core busy with a
-    picture of its own, which is half as long again for a folder.
+    picture of its own, which is half as long again for a folder. The attack detector and the
+    face mesh are loaded when they are first asked for.
     """
 
     def __init__(
@@ -87,19 +124,26 @@ class Analyzer:
         threshold: float = 0.6,
         rotations: bool = True,
         level: Level = "low",
+        liveness: str = "rgb",
+        mesh: str = "face-mesh",
     ) -> None:
         """smallest: face side in pixels that should still be found. level: the gate of `refusals`.
 
         models: a folder with weights, looked into before `VULTUS_MODELS`. threshold: detector
         score under which a find is no face. rotations: look for faces that lie on their side
-        or head too. Refused: unknown names (NotFoundError), weights that cannot be had
-        (WeightsError).
+        or head too. liveness: name of the attack detector. mesh: of the landmark model behind
+        the signs of life in video. Refused: unknown names (NotFoundError), weights that cannot
+        be had (WeightsError).
         """
         self._options = _Options(
-            detector, embedder, engine or EngineOptions(), models, smallest, threshold, rotations, level
+            detector, embedder, engine or EngineOptions(), models, smallest, threshold, rotations, level, liveness, mesh
         )
+        registry.card(liveness, "liveness")
+        registry.card(mesh, "landmark")
         self._detector, self._embedder = self._options.load()
         self._parallel: dict[_Options, Analyzer] = {}
+        self._loading = threading.Lock()
+        self._late: dict[str, Any] = {}  # models that not everybody needs, by task
 
     @property
     def contract(self) -> EmbeddingContract:
@@ -127,9 +171,53 @@ class Analyzer:
         """Every face of a picture with its readings."""
         return self.read(image, self.detect(image))
 
+    def liveness(self, image: Image, faces: Sequence[Face] | None = None) -> tuple[Liveness, ...]:
+        """Whether each face of a picture (H, W, 3) is there in person, with the evidence; one answer a face.
+
+        faces: of this picture, in any order; None: those that `detect` finds, in its order. A face
+        that cannot be judged (tiny, at the border, in a grey picture) is abstained from with
+        its reason. Refused: weights that cannot be had (WeightsError), at the first call.
+        """
+        found = self.detect(image) if faces is None else faces
+        if not found:
+            return ()
+        model: LivenessDetector = self._loaded("liveness", self._options.liveness)
+        return model(image, found)
+
+    def meshes(self, image: Image, faces: Sequence[Face]) -> tuple[Mesh, ...]:
+        """A mesh of 468 points for each face of a picture (H, W, 3).
+
+        Refused: weights that cannot be had (WeightsError), at the first call.
+        """
+        if not faces:
+            return ()
+        model: LandmarkModel = self._loaded("landmark", self._options.mesh)
+        return model(image, faces)
+
     def embed(self, aligned: Sequence[Image]) -> Vector:
         """Embeddings of the crops that `read` makes, shape (n, D), unit rows."""
         return self._embedder(aligned)
+
+    def with_liveness(self, name: str) -> Analyzer:
+        """This analyzer with another attack detector; the other models are shared.
+
+        Refused: an unknown name (NotFoundError).
+        """
+        registry.card(name, "liveness")
+        if name == self._options.liveness:
+            return self
+        other = copy(self)
+        other._options = replace(self._options, liveness=name)
+        other._parallel, other._loading, other._late = {}, threading.Lock(), {}
+        return other
+
+    def _loaded(self, task: str, name: str) -> Any:
+        """A model of that name, loaded once for all threads."""
+        with self._loading:
+            if task not in self._late:
+                options = self._options
+                self._late[task] = registry.load(name, task, engine=options.engine, models=options.models)
+            return self._late[task]
 
     def parallel(self) -> Analyzer:
         """This analyzer arranged for throughput: as many calls at once as there are cores."""

@@ -9,13 +9,13 @@ from vultus import verification
 from vultus.analyzer import Analyzer
 from vultus.images import read
 from vultus.operating import table_for
-from vultus.types import Reading, Vector
+from vultus.types import Liveness, Reading, Vector
 
 if TYPE_CHECKING:
     from vultus.images import Source
     from vultus.models.quality import Level
 
-__all__ = ["analyze", "default_analyzer", "verify"]
+__all__ = ["analyze", "check_liveness", "default_analyzer", "verify"]
 
 
 @cache
@@ -38,6 +38,20 @@ def analyze(image: Source) -> tuple[Reading, ...]:
     return default_analyzer().analyze(read(image))
 
 
+def check_liveness(image: Source) -> tuple[Liveness, ...]:
+    """Say of each face of a picture whether it is there in person, or a print, a screen or a paper mask.
+
+    image: as for `analyze`, and the answers come in the order of its faces; no face gives an
+    empty tuple. `live` is None where a face cannot be judged, with the reason in `abstained`.
+    It is evidence, not proof: which attacks are not covered stands in the documentation.
+
+    >>> import numpy as np
+    >>> check_liveness(np.zeros((48, 64, 3), np.uint8))
+    ()
+    """
+    return default_analyzer().liveness(read(image))
+
+
 def verify(
     first: Source | Vector,
     second: Source | Vector,
@@ -45,6 +59,7 @@ def verify(
     fmr: float = 1e-3,
     faces: str | int = "main",
     gate: Level = "low",
+    require_live: bool = False,
 ) -> verification.Verification:
     """Compare the faces of two pictures at a stated false match rate.
 
@@ -58,5 +73,12 @@ def verify(
     """
     analyzer = default_analyzer()
     return verification.verify(
-        first, second, analyzer=analyzer, table=table_for(analyzer.contract), fmr=fmr, faces=faces, gate=gate
+        first,
+        second,
+        analyzer=analyzer,
+        table=table_for(analyzer.contract),
+        fmr=fmr,
+        faces=faces,
+        gate=gate,
+        require_live=require_live,
     )

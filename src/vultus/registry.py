@@ -7,17 +7,21 @@ heavy. Other distributions add models through the entry point group `vultus.mode
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import json
 import pkgutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.resources import files
 from typing import Any, TypeVar
 
 from vultus.errors import NotFoundError, VultusError
 from vultus.types import ModelCard, WeightsSource
 
-__all__ = ["card", "cards", "load", "register", "sources"]
+__all__ = ["Packaged", "card", "cards", "load", "packaged", "register", "sources"]
 
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
@@ -72,6 +76,29 @@ def sources(card: ModelCard) -> tuple[WeightsSource, ...]:
     own = () if card.source is None else (card.source,)
     parts = (source for name in card.parts for source in sources(_registered[name][0]))
     return (*own, *parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """Weights that lie inside the package."""
+
+    name: str  # of the file
+    size: int  # bytes
+    sha256: str  # as stated beside it
+    sound: bool  # False: the file is missing or is another than the stated one
+
+
+def packaged(card: ModelCard) -> Packaged | None:
+    """The weights that come with the package; None for a model that has none there."""
+    if card.packaged is None:
+        return None
+    where = files("vultus").joinpath(card.packaged)
+    beside = files("vultus").joinpath(card.packaged.rpartition(".")[0] + ".json")
+    try:
+        data, stated = where.read_bytes(), str(json.loads(beside.read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return Packaged(where.name, 0, "", sound=False)
+    return Packaged(where.name, len(data), stated, sound=hashlib.sha256(data).hexdigest() == stated)
 
 
 @cache

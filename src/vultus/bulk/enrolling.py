@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vultus import images
-from vultus.analyzer import Analyzer, in_order
+from vultus.analyzer import Analyzer, in_order, not_live, why_not_live
 from vultus.bulk.reading import Seen, read_picture
+from vultus.choice import choose
 from vultus.errors import ImageTooLargeError, InputError, NotFoundError
 from vultus.gallery import Enrolment, Gallery
 from vultus.gallery.names import normal
@@ -70,13 +71,18 @@ def enroll_folder(
     faces: str | int = "main",
     gate: Level = "medium",
     force: bool = False,
+    require_live: bool = False,
 ) -> Iterator[FolderEnrolment]:
     """Enrol every picture of a folder under the name of its sub-folder, one after the other.
 
     Each picture is durable when it is yielded: stop at any time, and run it again to go
     on. Pictures whose bytes are enrolled for that person are passed over without analysis.
+    require_live: refuse a picture whose face is not taken for a living one ("not_live").
     """
-    yield from enroll_planned(gallery, analyzer, plan(folder), faces=faces, gate=gate, force=force)
+    planned = plan(folder)
+    yield from enroll_planned(
+        gallery, analyzer, planned, faces=faces, gate=gate, force=force, require_live=require_live
+    )
 
 
 def enroll_planned(
@@ -87,12 +93,15 @@ def enroll_planned(
     faces: str | int = "main",
     gate: Level = "medium",
     force: bool = False,
+    require_live: bool = False,
 ) -> Iterator[FolderEnrolment]:
     """As `enroll_folder` for a plan that was made already, whose length is the number of results."""
     for source in planned.loose:
         reason = "lies in no sub-folder, so nobody's name is known; move it, or enrol it with --name"
         yield FolderEnrolment(source, "", Enrolment(None, refused=(Refused(source, "unreadable", reason),)))
-    yield from enroll_pictures(gallery, analyzer, planned.wanted, faces=faces, gate=gate, force=force)
+    yield from enroll_pictures(
+        gallery, analyzer, planned.wanted, faces=faces, gate=gate, force=force, require_live=require_live
+    )
 
 
 def enroll_pictures(
@@ -103,6 +112,7 @@ def enroll_pictures(
     faces: str | int = "main",
     gate: Level = "medium",
     force: bool = False,
+    require_live: bool = False,
 ) -> Iterator[FolderEnrolment]:
     """As `enroll_folder` for given (name, picture) pairs, in their order.
 
@@ -117,7 +127,7 @@ def enroll_pictures(
                 return None
         except InputError as error:
             return Seen(source, None, error=error)
-        return read_picture(source, analyzer)
+        return read_picture(source, analyzer, live=require_live)
 
     pairs = list(wanted)
     for (name, source), seen in zip(pairs, in_order(read, pairs), strict=True):
@@ -130,6 +140,9 @@ def enroll_pictures(
             refused = Refused(source, code, reason)
             yield FolderEnrolment(source, name, Enrolment(None, refused=(refused,)))
             continue
+        if require_live and (refusal := _not_live(seen, faces)) is not None:
+            yield FolderEnrolment(source, name, Enrolment(None, refused=(refusal,)))
+            continue
         enrolment = gallery.enroll_readings(
             name,
             seen.readings,
@@ -141,3 +154,17 @@ def enroll_pictures(
             force=force,
         )
         yield FolderEnrolment(source, name, enrolment)
+
+
+def _not_live(seen: Seen, faces: str | int) -> Refused | None:
+    """Why a picture is refused where a living face is asked for; what else is wrong the gallery says."""
+    try:
+        chosen = choose(seen.readings, seen.size_wh, faces)
+    except InputError:
+        return None
+    for choice in chosen:
+        answer = seen.liveness[choice.index]
+        refusal = not_live(answer)
+        if refusal is not None:
+            return Refused(seen.name, "not_live", why_not_live(answer), (refusal,))
+    return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vultus.analyzer import Analyzer
+from vultus.analyzer import Analyzer, not_live
 from vultus.bulk.reading import Seen, read_pictures
+from vultus.bulk.watching import Watch
 from vultus.gallery import Gallery, Identification
-from vultus.video import Following, Progress, Track, named, tracks
+from vultus.types import Liveness, Reading
+from vultus.video import Following, Progress, Track, named
 
 if TYPE_CHECKING:
     from vultus.gallery.normalising import Cohort, Normalise
@@ -22,7 +24,10 @@ __all__ = ["Found", "TrackFound", "identify_pictures", "identify_video"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """One picture with who is on it; `seen.error` where it could not be read."""
+    """One picture with who is on it; `seen.error` where it could not be read.
+
+    `seen.liveness[person.ordinal]` is the answer of attack detection where that was asked for.
+    """
 
     seen: Seen
     people: tuple[Identification, ...] = ()
@@ -34,6 +39,7 @@ class TrackFound:
 
     track: Track
     person: Identification
+    liveness: Liveness | None = None  # None: not asked for
 
 
 def identify_pictures(
@@ -48,9 +54,14 @@ def identify_pictures(
     allow_repeat: bool = False,
     normalise: Normalise = "none",
     cohort: Cohort | None = None,
+    require_live: bool = False,
 ) -> Iterator[Found]:
-    """Identify every face of many pictures, in the order of the names; options as for `Gallery.identify`."""
-    for seen in read_pictures(names, analyzer):
+    """Identify every face of many pictures, in the order of the names; options as for `Gallery.identify`.
+
+    require_live: a face that is not taken for a living one is "rejected" with that reason and
+    is not searched, so that it takes nobody's name away either.
+    """
+    for seen in read_pictures(names, analyzer, live=require_live):
         if seen.picture is None:
             yield Found(seen)
             continue
@@ -58,7 +69,7 @@ def identify_pictures(
             yield Found(seen)
             continue
         people = gallery.identify_readings(
-            seen.readings,
+            _searchable(seen) if require_live else seen.readings,
             fpir=fpir,
             candidates=candidates,
             faces=faces,
@@ -69,6 +80,8 @@ def identify_pictures(
             sha256=seen.picture.sha256,
             size_wh=seen.size_wh,
         )
+        if require_live:
+            people = tuple(_told(person, seen.liveness[person.ordinal]) for person in people)
         yield Found(seen, people)
 
 
@@ -81,16 +94,41 @@ def identify_video(
     candidates: int = 5,
     following: Following | None = None,
     progress: Progress | None = None,
+    require_live: bool = False,
 ) -> Iterator[TrackFound]:
     """Each track of a video with its name, decided once from its best frames.
 
     analyzer: arranged for it (`Analyzer.for_video`). A track without a good frame is "rejected". Two
-    tracks that overlap in time never bear one name: the weaker is a "conflict".
+    tracks that overlap in time never bear one name: the weaker is a "conflict". require_live:
+    a track that is not taken for a living face is "rejected" with that reason.
     """
+    watch = Watch(analyzer, live=require_live)
+    answers: dict[int, Liveness] = {}
 
     def answer(track: Track) -> Identification:
-        return gallery.identify_track(track.template, reading=track.best.reading, fpir=fpir, candidates=candidates)
+        template = track.template
+        if require_live:
+            answers[track.id] = watch.liveness(track)
+            template = template if answers[track.id].live else None
+        person = gallery.identify_track(template, reading=track.best.reading, fpir=fpir, candidates=candidates)
+        return _told(person, answers[track.id]) if require_live else person
 
-    followed = tracks(source, analyzer, following=following, progress=progress)
+    followed = watch.tracks(source, following=following, progress=progress)
     for track, person in named(followed, answer):
-        yield TrackFound(track, person)
+        yield TrackFound(track, person, answers.pop(track.id, None))
+
+
+def _searchable(seen: Seen) -> list[Reading]:
+    """The readings, those of faces that are not live without the embedding that they would be searched by."""
+    return [
+        reading if answer.live else replace(reading, embedding=None)
+        for reading, answer in zip(seen.readings, seen.liveness, strict=True)
+    ]
+
+
+def _told(person: Identification, answer: Liveness) -> Identification:
+    """The answer with the reason for which a face was not searched."""
+    refusal = not_live(answer)
+    if refusal is None:
+        return person
+    return replace(person, operating=None, refusals=(refusal, *person.refusals))

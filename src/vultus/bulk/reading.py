@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from vultus import images
 from vultus.analyzer import Analyzer, in_order
 from vultus.errors import InputError
 from vultus.images import IMAGE_SUFFIXES, VIDEO_SUFFIXES, Picture
-from vultus.types import Reading
+from vultus.types import Liveness, Reading
 from vultus.video import is_stream
 
 __all__ = ["Seen", "is_video", "pictures", "read_picture", "read_pictures"]
@@ -25,6 +25,7 @@ class Seen:
     picture: Picture | None
     readings: tuple[Reading, ...] = ()
     error: InputError | None = None
+    liveness: tuple[Liveness, ...] = ()  # one a reading where it was asked for, else none
 
     @property
     def size_wh(self) -> tuple[int, int]:
@@ -62,21 +63,25 @@ def is_video(name: str) -> bool:
     return Path(name.partition("?")[0]).suffix.lower() in VIDEO_SUFFIXES
 
 
-def read_pictures(names: Sequence[str], analyzer: Analyzer, *, embed: bool = True) -> Iterator[Seen]:
+def read_pictures(
+    names: Iterable[str], analyzer: Analyzer, *, embed: bool = True, live: bool = False
+) -> Iterator[Seen]:
     """Each picture with its faces, in the order of the names, a core a picture.
 
-    analyzer: arranged for throughput (`Analyzer.parallel`). A picture that cannot be read
-    comes with its error and the rest goes on. A few pictures are held at a time, however
-    long the list.
+    analyzer: arranged for throughput (`Analyzer.parallel`). live: say of each face whether it
+    is there in person. A picture that cannot be read comes with its error and the rest goes
+    on. A few pictures are held at a time, however long the list.
     """
-    yield from in_order(lambda name: read_picture(name, analyzer, embed=embed), names)
+    yield from in_order(lambda name: read_picture(name, analyzer, embed=embed, live=live), names)
 
 
-def read_picture(name: str, analyzer: Analyzer, *, embed: bool = True) -> Seen:
+def read_picture(name: str, analyzer: Analyzer, *, embed: bool = True, live: bool = False) -> Seen:
     """One picture with its faces, or with the error of one that cannot be read."""
     try:
         picture = images.load(name)
     except InputError as error:
         return Seen(name, None, error=error)
     faces = analyzer.detect(picture.image)
-    return Seen(name, picture, analyzer.read(picture.image, faces, embed=embed))
+    readings = analyzer.read(picture.image, faces, embed=embed)
+    answers = analyzer.liveness(picture.image, faces) if live else ()
+    return Seen(name, picture, readings, liveness=answers)

@@ -35,6 +35,7 @@ COMMANDS = (
     "enroll",
     "identify",
     "cluster",
+    "liveness",
     "gallery",
     "models",
     "calibrate",

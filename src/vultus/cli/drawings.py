@@ -11,8 +11,9 @@ from vultus.cli.output import counted, error_console
 from vultus.draw import Mark, annotate
 from vultus.gallery import Identification
 from vultus.images import write
+from vultus.types import Box, Liveness
 
-__all__ = ["Drawings", "file_name", "mark_of"]
+__all__ = ["Drawings", "file_name", "live_mark", "mark_of"]
 
 
 def file_name(source: str) -> str:
@@ -37,8 +38,18 @@ def mark_of(person: Identification, *, landmarks: bool = False) -> Mark | None:
     if person.status == "match":
         return Mark(person.face.box, person.person or "", "match", person.score, points)
     if person.status == "rejected":
-        return Mark(person.face.box, "not usable", "rejected", None, points)
+        attack = any(refusal.code == "NOT_LIVE" for refusal in person.refusals)
+        return Mark(
+            person.face.box, "attack" if attack else "not usable", "attack" if attack else "rejected", None, points
+        )
     return Mark(person.face.box, person.status, "unknown", None, points)
+
+
+def live_mark(box: Box, answer: Liveness) -> Mark:
+    """What is drawn for one answer of attack detection, with P(bona fide)."""
+    if answer.abstained:
+        return Mark(box, "cannot be judged", "rejected")
+    return Mark(box, "live" if answer.live else "attack", "live" if answer.live else "attack", answer.score)
 
 
 class Drawings:
@@ -61,6 +72,11 @@ class Drawings:
         """Draw and cut out who was found. name: of the files, without a suffix; else from the source."""
         marks = [mark for person in people if (mark := mark_of(person)) is not None]
         self._write(seen, marks, name)
+
+    def checked(self, seen: Seen) -> None:
+        """Draw what attack detection said of each face."""
+        pairs = zip(seen.readings, seen.liveness, strict=True)
+        self._write(seen, [live_mark(reading.face.box, answer) for reading, answer in pairs])
 
     def tell(self) -> None:
         """Say where the files are."""

@@ -33,6 +33,13 @@ def enroll(
     faces: options.FacesOption = "main",
     gate: options.GateOption = "medium",
     force: Annotated[bool, typer.Option("--force", help="Enrol faces that look like somebody else too.")] = False,
+    require_live: Annotated[
+        bool,
+        typer.Option(
+            "--require-live",
+            help="Refuse a picture whose face is taken for a print, screen or mask, or cannot be judged (not_live).",
+        ),
+    ] = False,
     keep: Annotated[
         str | None,
         typer.Option("--keep", help="For a new gallery: aligned (keep face crops, so that models can change) or none."),
@@ -69,7 +76,15 @@ def enroll(
         raise InputError(f"no picture found in {', '.join(sources)}")
     analyzer = chosen.analyzer()
     with Gallery.open(gallery, analyzer=analyzer, keep=keep) as known:  # type: ignore[arg-type]
-        work = enroll_planned(known, analyzer.parallel(), planned, faces=faces, gate=gate, force=force)  # type: ignore[arg-type]
+        work = enroll_planned(
+            known,
+            analyzer.parallel(),
+            planned,
+            faces=faces,
+            gate=gate,  # type: ignore[arg-type]
+            force=force,
+            require_live=require_live,
+        )
         tally = _Tally()
         try:
             with progress("enrolling", len(planned), quiet=json) as advance:

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, no, point_line, print_json, progress, table, warn
+from vultus.cli.output import (
+    console,
+    liveness_fields,
+    liveness_line,
+    no,
+    point_line,
+    print_json,
+    progress,
+    table,
+    warn,
+)
 from vultus.errors import InputError, VultusError
 
 if TYPE_CHECKING:
     from vultus.bulk import Found, TrackFound
     from vultus.gallery import Identification
     from vultus.gallery.normalising import Cohort
+    from vultus.types import Liveness
 
 __all__ = ["add_to"]
 
@@ -63,6 +74,13 @@ def identify(
             "--cohort", help="For --normalise s: a gallery of other people, or an .npz of embeddings and contract."
         ),
     ] = None,
+    require_live: Annotated[
+        bool,
+        typer.Option(
+            "--require-live",
+            help="Name only faces that are taken for living ones; others are listed without a name, with the reason.",
+        ),
+    ] = False,
     json: options.JsonOption = False,
     draw: options.DrawOption = None,
     crops: options.CropsOption = None,
@@ -94,9 +112,10 @@ def identify(
     analyzer = chosen.analyzer(smallest=smallest)
     with Gallery.open(gallery, analyzer=analyzer, create=False) as known:
         printer = _Printer(json)
+        asked: dict[str, Any]
         try:
             if stills:
-                asked: dict[str, Any] = {
+                asked = {
                     "fpir": fpir,
                     "candidates": candidates,
                     "faces": faces,
@@ -104,10 +123,12 @@ def identify(
                     "allow_repeat": allow_repeat,
                     "normalise": normalise.value,
                     "cohort": others,
+                    "require_live": require_live,
                 }
                 _pictures(known, analyzer, stills, printer, draw, crops, asked)
             for name in videos:
-                _video(known, analyzer, name, printer, draw, crops, fpir, candidates, stride)
+                asked = {"fpir": fpir, "candidates": candidates, "require_live": require_live}
+                _video(known, analyzer, name, printer, draw, crops, stride, asked)
         finally:
             printer.finish()
     if printer.failed == len(names):
@@ -147,13 +168,12 @@ def _video(
     printer: _Printer,
     draw: Path | None,
     crops: Path | None,
-    fpir: float,
-    candidates: int,
     stride: int | None,
+    asked: Any,
 ) -> None:
     from vultus.bulk import identify_video
     from vultus.cli.drawings import file_name
-    from vultus.cli.watching import annotate_video, camera, write_faces
+    from vultus.cli.watching import annotate_video, camera, mark_found, write_faces
     from vultus.video import Following
 
     found: list[TrackFound] = []
@@ -163,10 +183,9 @@ def _video(
                 known,
                 analyzer.for_video(),
                 camera(name),
-                fpir=fpir,
-                candidates=candidates,
                 following=Following(stride=stride),
                 progress=lambda done, total: advance(to=done, total=total),
+                **asked,
             )
             for track in work:
                 printer.track(name, track)
@@ -180,7 +199,8 @@ def _video(
     if crops is not None:
         write_faces(found, crops, file_name(name))
     if draw is not None and found:
-        annotate_video(camera(name), found, draw / f"{file_name(name)}.mp4", quiet=printer.json)
+        marks = [mark_found(track) for track in found]
+        annotate_video(camera(name), marks, draw / f"{file_name(name)}.mp4", quiet=printer.json)
 
 
 class _Printer:
@@ -202,7 +222,8 @@ class _Printer:
         if not found.people:
             self._rows.append((Path(seen.name).name, "", "no face", "", ""))
         for person in found.people:
-            self._answer(seen.name, person, {}, str(person.ordinal + 1))
+            live = seen.liveness[person.ordinal] if seen.liveness else None
+            self._answer(seen.name, person, {}, str(person.ordinal + 1), live)
 
     def track(self, name: str, found: TrackFound) -> None:
         track = found.track
@@ -213,7 +234,7 @@ class _Printer:
             "frames": track.frames,
             "best_frame": track.best.frame,
         }
-        self._answer(name, found.person, when, f"{track.start:.1f}-{track.end:.1f} s")
+        self._answer(name, found.person, when, f"{track.start:.1f}-{track.end:.1f} s", found.liveness)
 
     def finish(self) -> None:
         if self.json or not self._rows:
@@ -222,7 +243,9 @@ class _Printer:
         for line in self._points:
             console().print(f"[dim]{line}[/]", soft_wrap=True)
 
-    def _answer(self, source: str, person: Identification, when: dict[str, Any], label: str) -> None:
+    def _answer(
+        self, source: str, person: Identification, when: dict[str, Any], label: str, live: Liveness | None
+    ) -> None:
         point = person.operating
         self.named += person.status == "match"
         if point is not None:
@@ -230,6 +253,8 @@ class _Printer:
                 "" if person.normalised is None else f"; standard deviations ({point.fusion}), cosines in brackets"
             )
             self._points[point_line(point) + relative] = None
+        if live is not None:
+            self._points[liveness_line(live.point)] = None
         if self.json:
             print_json(
                 {
@@ -247,13 +272,18 @@ class _Printer:
                     "extrapolated": None if point is None else point.extrapolated,
                     "revision": person.revision,
                     **({} if person.normalised is None else {"normalised": person.normalised}),
+                    **({} if live is None else liveness_fields(live)),
                 }
             )
             return
+        from vultus.analyzer import why_not_live
+
         words = {"match": f"[bold green]{person.person}[/]", "unknown": "unknown", "rejected": "not usable: "}
         shown = words.get(person.status, person.status)
         if person.status == "rejected":
             shown += ", ".join(map(str, person.refusals)) or "no good frame"
+        if live is not None and not live.live:
+            shown = why_not_live(live)
         score = "" if person.score is None else f"{person.score:.3f}"
         threshold = "" if point is None else f"{point.threshold:.3f}"
         if person.normalised is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Annotated
 
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, print_json, progress, table
+from vultus.cli.output import console, no, print_json, progress, table, warn
 from vultus.errors import InputError
 from vultus.types import ModelCard
 
@@ -37,9 +38,12 @@ def show_list(
     rows = []
     for card in cards:
         sources = registry.sources(card)
+        inside = registry.packaged(card)
         present = _present(card, models)
-        size = sum(source.size for source in sources)
+        size = sum(source.size for source in sources) + (0 if inside is None else inside.size)
         origin = ", ".join(dict.fromkeys(f"{source.distribution}=={source.version}" for source in sources))
+        if inside is not None:
+            origin = "vultus"
         if json:
             print_json(
                 {
@@ -51,7 +55,8 @@ def show_list(
                     "weights_licence": card.weights_licence,
                     "origin": card.origin,
                     "source": origin or None,
-                    "sha256": [source.sha256 for source in sources],
+                    "sha256": [source.sha256 for source in sources] + ([] if inside is None else [inside.sha256]),
+                    "packaged": inside is not None,
                     "dimension": card.dimension,
                     "present": present,
                     "measured": card.measured or None,
@@ -84,7 +89,9 @@ def pull(
     """Fetch model files ahead of time, for machines that will have no index; checks every hash."""
     from vultus import registry, weights
 
-    cards = registry.cards() if everything else [registry.card(name) for name in names or ("yunet", "sface")]
+    cards = (
+        registry.cards() if everything else [registry.card(name) for name in names or ("yunet", "sface", "face-mesh")]
+    )
     files = [(card, source) for card in cards for source in registry.sources(card)]
     with progress("fetching models", len(files), quiet=json) as advance:
         for card, source in files:
@@ -98,17 +105,27 @@ def pull(
 
 @models_app.command("check")
 def check(json: options.JsonOption = False, models: options.ModelsOption = None) -> None:
-    """Load each present model and say on which engine and at which precision it runs here."""
+    """Load each present model and say on which engine and at which precision it runs here.
+
+    The SHA-256 of weights that come with the package is checked, too; a damaged one is status 1.
+    """
     from vultus import registry
     from vultus.runtime import ENGINES, EngineOptions, engine_precision
 
     found = []
     for engine in ENGINES:
+        if importlib.util.find_spec(engine) is None:  # the packages are called as the engines are
+            continue
         try:
             found.append((engine, engine_precision(EngineOptions(engine=engine))))  # type: ignore[arg-type]
         except (ImportError, InputError):
             continue
+    damaged = []
     for card in registry.cards():
+        inside = registry.packaged(card)
+        if inside is not None and not inside.sound:
+            damaged.append(card.name)
+            warn(f"{card.name}: {inside.name} is missing or damaged, its SHA-256 is another; install vultus again")
         if not _present(card, models):
             continue
         for engine, precision in found:
@@ -117,9 +134,13 @@ def check(json: options.JsonOption = False, models: options.ModelsOption = None)
                 print_json({"name": card.name, "engine": engine, "precision": precision})
             else:
                 console().print(f"{card.name}: loads with {engine} at {precision}", soft_wrap=True)
+    no(bool(damaged))
 
 
 def _present(card: ModelCard, models: object) -> bool:
     from vultus import registry, weights
 
+    inside = registry.packaged(card)
+    if inside is not None and not inside.sound:
+        return False
     return all(weights.find(source, models) is not None for source in registry.sources(card))  # type: ignore[arg-type]

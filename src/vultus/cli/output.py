@@ -16,12 +16,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vultus.types import Box, OperatingPoint, Quality, Rate, Refusal
+from vultus.types import Box, Liveness, LivenessPoint, OperatingPoint, Quality, Rate, Refusal
 
 __all__ = [
     "console",
     "counted",
     "error_console",
+    "liveness_fields",
+    "liveness_line",
     "no",
     "plain",
     "point_line",
@@ -76,10 +78,15 @@ def plain(value: Any) -> Any:
 
 
 def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    """A table for people; numbers are aligned by their column's name ending in a mark."""
+    """A table for people. A column's name may end in a mark: # for numbers, ! for what is copied and so not broken."""
     grid = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        grid.add_column(column.rstrip("#"), justify="right" if column.endswith("#") else "left", overflow="fold")
+        grid.add_column(
+            column.rstrip("#!"),
+            justify="right" if column.endswith("#") else "left",
+            overflow="fold",
+            no_wrap=column.endswith("!"),
+        )
     for row in rows:
         grid.add_row(*row)
     console().print(grid)
@@ -90,6 +97,23 @@ def point_line(point: OperatingPoint) -> str:
     against = f" against {point.people} people" if point.task != "verify" else ""
     extrapolated = ", extrapolated beyond what the data can show" if point.extrapolated else ""
     return f"threshold {point.threshold:.3f}: {point.metric} {point.target:g}{against} ({point.data}{extrapolated})"
+
+
+def liveness_fields(answer: Liveness) -> dict[str, Any]:
+    """An answer of attack detection under the names that every command gives it."""
+    return {
+        "live": answer.live,
+        "liveness_score": answer.score,
+        "liveness_threshold": answer.point.threshold,
+        "liveness_abstained": answer.abstained or None,
+        "liveness_signals": answer.signals,
+    }
+
+
+def liveness_line(point: LivenessPoint) -> str:
+    """A threshold of attack detection in words, with the error rates that it stands for and on what data."""
+    rates = [f"{name} {rate.value:.2%}" for name, rate in (("APCER", point.apcer), ("BPCER", point.bpcer)) if rate]
+    return f"threshold {point.threshold:.3f}: {', '.join([point.criterion, *rates])} ({point.data})"
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:

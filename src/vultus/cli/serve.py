@@ -45,6 +45,12 @@ def serve(
     cors: Annotated[
         list[str] | None, typer.Option("--cors", help="An origin whose pages may call, such as https://desk.example.")
     ] = None,
+    require_live: Annotated[
+        bool,
+        typer.Option(
+            "--require-live", help="Refuse faces that are not taken for living ones, in every gallery and every API."
+        ),
+    ] = False,
     fetch_urls: Annotated[
         bool, typer.Option("--fetch-urls", help="Fetch pictures from public addresses that clients name.")
     ] = False,
@@ -87,6 +93,7 @@ def serve(
         master_key=master_key,
         key_file=key_file,
         cors=tuple(cors or ()),
+        require_live=require_live,
         fetch_urls=fetch_urls,
         rate=rate,
         upload_bytes=upload_mb * MIB,

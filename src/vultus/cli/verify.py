@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vultus.cli import options
-from vultus.cli.output import console, no, point_line, print_json, warn
+from vultus.cli.output import console, liveness_fields, liveness_line, no, point_line, print_json, warn
 from vultus.metrics.evidence import CAVEAT, Evidence
 
 __all__ = ["add_to"]
@@ -28,24 +28,44 @@ def verify(
     ] = 1e-3,
     faces: options.FacesOption = "main",
     gate: options.GateOption = "low",
+    require_live: Annotated[
+        bool,
+        typer.Option(
+            "--require-live",
+            help="B is who stands before the camera and must be there in person; A, the reference, may be a print (a "
+            "passport). Status 1 where B is taken for an attack, 2 where that cannot be judged.",
+        ),
+    ] = False,
     json: options.JsonOption = False,
     draw: options.DrawOption = None,
     chosen: options.Chosen = options.DEFAULTS,
 ) -> None:
     """Compare two faces: SAME or DIFFERENT, with the score, the threshold and what it stands for.
 
-    Ends with status 0 for a match, 1 for none, 2 where no decision can be taken.
+    Ends with status 0 for a match, 1 for none, 2 where no decision can be taken. With
+    --require-live an attack is status 1 and says nothing of whom it shows.
     """
+    from vultus.analyzer import why_not_live
     from vultus.operating import table_for
     from vultus.verification import verify as compare
 
     analyzer = chosen.analyzer()
     table = table_for(analyzer.contract)
-    answer = compare(first, second, analyzer=analyzer, table=table, fmr=fmr, faces=faces, gate=gate)  # type: ignore[arg-type]
+    answer = compare(
+        first,
+        second,
+        analyzer=analyzer,
+        table=table,
+        fmr=fmr,
+        faces=faces,
+        gate=gate,  # type: ignore[arg-type]
+        require_live=require_live,
+    )
+    probe = answer.sides[1].liveness
     if json:
         print_json(
             {
-                "match": None if answer.status == "no_decision" else answer.match,
+                "match": answer.match if answer.status in ("match", "different") else None,
                 "status": answer.status,
                 "score": answer.score,
                 "threshold": answer.operating.threshold,
@@ -69,6 +89,7 @@ def verify(
                     }
                     for side in answer.sides
                 ],
+                **({} if probe is None else liveness_fields(probe)),
             }
         )
     for side in answer.sides:
@@ -77,6 +98,11 @@ def verify(
     if draw is not None:
         _draw(draw, answer.sides)
     answer.require()
+    if answer.status == "not_live" and probe is not None:
+        if not json:
+            console().print(f"[bold red]NOT LIVE[/] {second}: {why_not_live(probe)}", soft_wrap=True)
+            console().print(f"[dim]{liveness_line(probe.point)}[/]", soft_wrap=True)
+        no(True)
     if not json:
         word, sign, colour = ("SAME", ">=", "green") if answer.match else ("DIFFERENT", "<", "red")
         console().print(
@@ -87,6 +113,9 @@ def verify(
         console().print(f"[dim]{point_line(answer.operating)}[/]", soft_wrap=True)
         if answer.evidence is not None:
             console().print(f"[dim]this score {_worth(answer.evidence)}. {CAVEAT}[/]", soft_wrap=True)
+        if probe is not None:
+            console().print(f"[dim]{second} is taken for a living face: P {probe.score:.3f}[/]", soft_wrap=True)
+            console().print(f"[dim]{liveness_line(probe.point)}[/]", soft_wrap=True)
     no(not answer.match)
 
 

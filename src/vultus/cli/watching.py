@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from vultus.bulk import TrackFound
-from vultus.cli.drawings import file_name
+from vultus.bulk import TrackChecked, TrackFound
+from vultus.cli.drawings import file_name, live_mark
 from vultus.cli.output import error_console, progress
 from vultus.draw import Mark, VideoWriter
 from vultus.errors import InputError
 from vultus.images import write
 from vultus.video import is_stream, open_video
 
-__all__ = ["annotate_video", "camera", "write_faces"]
+__all__ = ["annotate_video", "camera", "mark_checked", "mark_found", "write_faces"]
+
+Marker = Callable[[int], Mark | None]  # a frame to what is drawn for one track, None outside it
 
 
 def camera(name: str) -> str | int:
@@ -28,10 +30,10 @@ def camera(name: str) -> str | int:
     return int(found[1]) if found else name
 
 
-def annotate_video(source: str | int, found: Sequence[TrackFound], path: Path, *, quiet: bool) -> None:
-    """Read the video once more and write it with a box and a name on every tracked face.
+def annotate_video(source: str | int, found: Sequence[Marker], path: Path, *, quiet: bool) -> None:
+    """Read the video once more and write it with a box and a word on every tracked face.
 
-    Refused (InputError): a live stream, which cannot be read twice.
+    found: one for each track. Refused (InputError): a live stream, which cannot be read twice.
     """
     if isinstance(source, int) or is_stream(source):
         raise InputError("an annotated video needs a file: a live stream cannot be read twice; record it first")
@@ -46,7 +48,7 @@ def annotate_video(source: str | int, found: Sequence[TrackFound], path: Path, *
                 size_wh = (image.shape[1], image.shape[0])
                 out = stack.enter_context(VideoWriter(path, size_wh, video.info.rate or 25.0))
                 begun = frame.time
-            marks = [_mark(track, frame.index) for track in found]
+            marks = [mark(frame.index) for mark in found]
             out.write(image, [mark for mark in marks if mark is not None], time=frame.time - begun)
             advance()
     error_console().print(f"wrote {path}", soft_wrap=True)
@@ -61,11 +63,29 @@ def write_faces(found: Sequence[TrackFound], folder: Path, prefix: str) -> None:
             write(folder / f"{prefix}.track{item.track.id}.{name}.png", crop)
 
 
-def _mark(found: TrackFound, frame: int) -> Mark | None:
-    box = found.track.box(frame)
-    if box is None:
-        return None
+def mark_found(found: TrackFound) -> Marker:
+    """What is drawn for a track with a name or none."""
     person = found.person
-    if person.status == "match":
-        return Mark(box, person.person or "", "match", person.score)
-    return Mark(box, person.status, "rejected" if person.status == "rejected" else "unknown")
+    attack = any(refusal.code == "NOT_LIVE" for refusal in person.refusals)
+
+    def mark(frame: int) -> Mark | None:
+        box = found.track.box(frame)
+        if box is None:
+            return None
+        if person.status == "match":
+            return Mark(box, person.person or "", "match", person.score)
+        if attack:
+            return Mark(box, "attack", "attack")
+        return Mark(box, person.status, "rejected" if person.status == "rejected" else "unknown")
+
+    return mark
+
+
+def mark_checked(found: TrackChecked) -> Marker:
+    """What is drawn for a track with the answer of attack detection."""
+
+    def mark(frame: int) -> Mark | None:
+        box = found.track.box(frame)
+        return None if box is None else live_mark(box, found.liveness)
+
+    return mark

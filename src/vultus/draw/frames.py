@@ -11,17 +11,23 @@ from vultus.types import Box, Image, Landmarks
 
 __all__ = ["INK", "SHADE", "Colour", "Kind", "draw_frame", "draw_points"]
 
-Kind = Literal["match", "unknown", "rejected", "face"]
+Kind = Literal["match", "unknown", "rejected", "face", "live", "attack"]
 Colour = tuple[int, int, int]
 
-INK: dict[Kind, Colour] = {  # Okabe and Ito 2008: blue and orange differ for every kind of colour blindness
+INK: dict[Kind, Colour] = {  # Okabe and Ito 2008: they differ for every kind of colour blindness
     "match": (0, 114, 178),
     "unknown": (230, 159, 0),
     "rejected": (172, 172, 172),
     "face": (245, 245, 245),
+    "live": (0, 158, 115),
+    "attack": (213, 94, 0),
 }
 SHADE: Colour = (14, 14, 18)
-_DASH: dict[Kind, tuple[int, int]] = {"unknown": (6, 4), "rejected": (1, 2)}  # line widths on and off; else solid
+_DASH: dict[Kind, tuple[int, int]] = {
+    "unknown": (6, 4),
+    "rejected": (1, 2),
+    "attack": (6, 2),
+}  # line widths on and off; else solid
 
 Bar = tuple[int, int, int, int]  # x1, y1, x2, y2 in whole pixels, the last ones not included
 

@@ -26,7 +26,8 @@ class Mark:
     """What to draw on one face.
 
     kind: "match" solid with heavy corners, "unknown" dashed, "rejected" dotted (found, but
-    not good enough to be compared), "face" solid (found, not compared).
+    not good enough to be compared), "face" solid (found, not compared), "live" green and solid,
+    "attack" red in long dashes.
     """
 
     box: Box
