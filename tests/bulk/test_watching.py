@@ -19,7 +19,6 @@ from vultus.errors import InputError, VideoError
 from vultus.gallery import Gallery
 from vultus.images import write
 from vultus.liveness import fused_score
-from vultus.models.liveness.rgb import RgbLiveness
 from vultus.types import Face, Image, Liveness, LivenessPoint, Signal
 from vultus.video import open_video, tracks
 
@@ -171,10 +170,6 @@ def test_only_live_tracks_are_named(
 
 
 def test_the_shipped_detector_gives_an_answer_on_a_real_film(analyzer: Analyzer, data: Path) -> None:
-    try:
-        RgbLiveness(registry.card("rgb"))
-    except FileNotFoundError as error:
-        pytest.skip(f"no weights: {error}")
     (found,) = check_video(analyzer.for_video(), data / "video" / "single_face.mp4")
     assert found.liveness.signals[0].name == "passive"
     assert not found.liveness.abstained
