@@ -136,7 +136,7 @@ def test_the_library_s_errors(staff: RemoteGallery, client: Client) -> None:
         (TooManyFacesError, lambda: client.verify(png("Ada"), png("Ada", "Bob"), faces="one")),
         (NotFoundError, lambda: staff.person("Nobody")),
         (NotFoundError, lambda: client.gallery("none").people()),
-        (ConflictError, lambda: staff.enroll("Eve", png("Ada", seed=3))),
+        (ConflictError, lambda: staff.enroll("Eve", png("Ada", seed=3)).require()),
         (ConflictError, lambda: client.create_gallery("staff")),
         (InputError, lambda: staff.enroll("", png("Ada"))),
         (InputError, lambda: client.verify(png("Ada"), png("Ada"), fmr=3)),
@@ -211,10 +211,19 @@ def test_erasure(staff: RemoteGallery) -> None:
 def test_copies(staff: RemoteGallery, client: Client, tmp_path: Path) -> None:
     staff.enroll("Ada", png("Ada"))
     path = tmp_path / "copy.vultus"
-    assert staff.export(path) == path.stat().st_size > 0
+    done = staff.export(path)
+    assert (done.people, done.templates, done.crops, done.sealed) == (1, 1, 1, False)
+    assert done.bytes == path.stat().st_size > 0
     assert path.stat().st_mode & 0o077 == 0
-    done = client.create_gallery("other").import_(path)
-    assert (done.people, done.templates) == (1, 1)
+    with pytest.raises(ConflictError, match="is there"):
+        staff.export(path)
+    staff.export(path, overwrite=True, passphrase="für den Schlüssel")
+    other = client.create_gallery("other", description="a copy")
+    with pytest.raises(InputError, match="passphrase"):
+        other.import_(path)
+    taken = other.import_(path, passphrase="für den Schlüssel")
+    assert (taken.people, taken.templates) == (1, 1)
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".copy")] == []
     client.delete_gallery("other")
     assert client.galleries() == ("staff",)
 
@@ -222,7 +231,7 @@ def test_copies(staff: RemoteGallery, client: Client, tmp_path: Path) -> None:
 def test_clusters(client: Client) -> None:
     people = ("Ada", "Bob", "Ada", "Ada")
     rows = client.cluster(png(name, seed=seed) for seed, name in enumerate(people))
-    assert [(row["picture"], row["cluster"]) for row in rows] == [(0, 1), (1, None), (2, 1), (3, 1)]
+    assert [(row.picture, row.cluster) for row in rows] == [(0, 1), (1, None), (2, 1), (3, 1)]
 
 
 def test_a_film(staff: RemoteGallery, tmp_path: Path) -> None:
@@ -276,3 +285,225 @@ def test_threads_share_a_client(staff: RemoteGallery) -> None:
     for thread in threads:
         thread.join(30)
     assert names == ["Ada"] * 8
+
+
+def test_the_names_of_the_library() -> None:
+    """Whatever the library and the client both have, they call the same and take alike."""
+    import inspect
+
+    import vultus
+
+    assert vultus.Client is Client
+    assert "Client" in vultus.__all__
+    pairs: list[tuple[object, object, set[str]]] = [
+        (vultus.verify, Client.verify, {"require_live"}),
+        (vultus.Analyzer.detect, Client.detect, set()),
+        (vultus.Analyzer.analyze, Client.analyze, set()),
+        (vultus.Analyzer.analyze_many, Client.analyze_many, set()),
+    ]
+    # What a server does not offer: bare vectors, pictures analysed elsewhere, its own files and keys.
+    local = {"normalise", "cohort", "analyzer", "batch", "progress", "keep_twins"}
+    wanted_here = {"check", "crop", "enroll", "erase", "export", "faces", "finish_erasures", "identify", "import_"}
+    wanted_here |= {"merge", "migrate", "move_faces", "people", "person", "reject", "remove", "remove_face", "rename"}
+    wanted_here |= {"split", "stats"}
+    assert {name for name in wanted_here if not hasattr(RemoteGallery, name)} == set()
+    verbs = {name for name in dir(Gallery) if not name.startswith("_") and hasattr(RemoteGallery, name)}
+    assert verbs >= wanted_here
+    pairs += [(getattr(Gallery, name), getattr(RemoteGallery, name), local) for name in sorted(verbs)]
+    for ours, theirs, left_out in pairs:
+        own, remote = (inspect.signature(each).parameters for each in (ours, theirs))  # type: ignore[arg-type]
+        wanted = [name for name in own if name not in left_out]
+        assert [name for name in remote if name in wanted] == wanted, ours
+        for name in wanted:
+            assert own[name].kind == remote[name].kind, (ours, name)
+            if name != "fpir":  # the gallery's own rate holds on a server
+                assert own[name].default == remote[name].default, (ours, name)
+
+
+def test_the_values_of_the_library(staff: RemoteGallery, local: Gallery, client: Client) -> None:
+    import dataclasses
+
+    from vultus.gallery import Export, Stats
+    from vultus.verification import Verification
+
+    for known in (staff, local):
+        refused = known.enroll("Ada", [b"no picture", png()])
+        assert (refused.person, [one.code for one in refused.refused]) == (None, ["unreadable", "no_face"])
+        assert known.enroll("Ada", b"no picture").refused[0].code == "unreadable"
+        known.enroll("Ada", png("Ada"))
+        full = known.enroll("Ada", png())
+        assert full.person is not None
+        assert [one.code for one in full.refused] == ["no_face"]
+    numbers, own = staff.stats(), local.stats()
+    assert isinstance(numbers, Stats)
+    assert (numbers.contract, numbers.people, numbers.schema) == (own.contract, own.people, own.schema)
+    answer = client.verify(png("Ada"), png("Ada", seed=1))
+    assert {one.name for one in dataclasses.fields(answer)} == {one.name for one in dataclasses.fields(Verification)}
+    assert [side.size_wh for side in answer.sides] == [(150, 150)] * 2
+    assert answer.require() is answer
+    assert staff.remove("Ada").name == full.person.name
+    assert staff.people() == ()
+    assert Export is type(local.export(local.path.parent / "local.vultus"))
+
+
+def test_more_pictures_than_a_request_holds(tmp_path: Path) -> None:
+    analyzer = Analyzer()
+    settings = Settings(tmp_path / "galleries", port=0, rate=10_000, burst=10_000, pictures=2, request_bytes=200_000)
+    with (
+        running(settings, analyzer, Thresholds(analyzer.contract)) as server,
+        Client(server.address, server.key) as client,
+    ):
+        assert client.bounds()["pictures"] == 2
+        staff = client.create_gallery("staff")
+        done = staff.enroll("Ada", [png("Ada", seed=seed) for seed in range(5)])
+        assert done.person is not None
+        assert (done.person.templates, len(done.added)) == (5, 5)
+        pictures = [png("Ada", seed=9), b"no picture", png(), png("Eve"), png("Ada", "Eve", seed=3)]
+        found = list(staff.identify_many(pictures))
+        assert [one.index for one in found] == [0, 1, 2, 3, 4]
+        assert [[person.person for person in one.people] for one in found] == [["Ada"], [], [], [None], ["Ada", None]]
+        assert isinstance(found[1].error, ImageFormatError)
+        readings = client.analyze_many(iter(pictures))
+        assert len(next(readings)) == 1
+        with pytest.raises(ImageFormatError):
+            next(readings)
+
+
+def test_a_block_is_done_once_whenever_it_is_run(client: Client) -> None:
+    def run() -> tuple[str, str]:
+        with client.idempotent("import 2026-11-24"):
+            staff = client.create_gallery("staff")
+            ada, bob = staff.enroll("Ada", png("Ada")), staff.enroll("Bob", png("Bob"))
+        assert ada.person is not None
+        assert bob.person is not None
+        return ada.person.id, bob.person.id
+
+    assert run() == run()
+    with pytest.raises(ConflictError):  # outside the block it is a new request
+        client.create_gallery("staff")
+    with pytest.raises(InputError), client.idempotent("ä"):
+        pass
+
+
+def test_settings_and_migration(client: Client, server: Running, tmp_path: Path) -> None:
+    staff = client.create_gallery("staff", description="Doors")
+    assert staff.stats().description == "Doors"
+    changed = staff.change(description="Gates", keep="none", fmr=0.01, reason="ticket 7")
+    assert (changed.description, changed.keep, changed.fmr, changed.fpir) == ("Gates", "none", 0.01, 0.01)
+    before = Analyzer("the model before")
+    folder = server.service.settings.root / "older"
+    with Gallery.open(folder, analyzer=before, operating=Thresholds(before.contract)) as gallery:
+        gallery.enroll("Ada", [picture("Ada", noise=8), picture("Ada", noise=8, seed=1)])
+    older = client.gallery("older")
+    seen: list[tuple[int, int]] = []
+    done = older.migrate(progress=lambda at, of: seen.append((at, of)))
+    assert (done.templates, done.lost_people, done.rank1_new) == (2, (), (2, 2))
+    assert seen[-1] == (2, 2)
+    with pytest.raises(ConflictError, match="already"):
+        older.migrate()
+
+
+def test_jobs(client: Client) -> None:
+    assert client.jobs() == ()
+    client.cluster([png("Ada")])
+    (info,) = client.jobs()
+    assert (info.kind, info.status, info.count, info.error) == ("cluster", "done", 1, None)
+    job = client.job(info.id)
+    assert [row["picture"] for row in job.rows()] == [0]
+    assert job.info().status == "done"
+    job.cancel()
+    with pytest.raises(NotFoundError):
+        job.info()
+
+
+def test_keys(client: Client, server: Running) -> None:
+    assert (client.me().role, client.me().galleries) == ("admin", ("*",))
+    made = client.create_key("auditor", galleries=["staff"], label="inspection", days=1)
+    assert made.secret not in repr(made)
+    with Client(server.address, made.secret) as auditor:
+        assert auditor.me().label == "inspection"
+    renewed = client.rotate_key(made.key.id)
+    assert client.revoke_key(renewed.key.id).revoked is not None
+    assert len(client.keys()) == 3
+
+
+def test_the_journal(client: Client, staff: RemoteGallery, tmp_path: Path) -> None:
+    staff.enroll("Ada", png("Ada"))
+    staff.identify(png("Ada", seed=1))
+    head = client.journal_head()
+    actions = [entry.action for entry in client.journal(gallery="staff")]
+    assert actions == ["gallery.create", "person.enroll", "identify"]
+    (decision,) = client.journal(action="identify")
+    assert decision.evidence["score"] >= decision.evidence["threshold"]
+    assert client.verify_journal(head).ok
+    assert not client.verify_journal(f"1:{'0' * 64}").ok
+    path = tmp_path / "journal.jsonl"
+    assert client.export_journal(path) == path.stat().st_size
+    from vultus.server.chain import Head, verify_lines
+
+    with path.open() as lines:
+        assert verify_lines(lines, Head.of(head)).ok
+
+
+def test_a_server_that_comes_back_is_asked_again(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    import vultus.client.http as http
+
+    waited: list[float] = []
+    monkeypatch.setattr(http.time, "sleep", waited.append)
+    with Client(server.address, server.key, retries=2) as client:
+        real, broken = client._http._http.request, iter([True, True, False])
+
+        def unsteady(*args: object, **options: object) -> object:
+            if next(broken, False):
+                raise httpx.ConnectError("refused")
+            return real(*args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(client._http._http, "request", unsteady)
+        assert client.galleries() == ()
+    assert waited == [0.2, 0.4]
+
+
+def test_without_httpx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    import vultus
+    from vultus.errors import MissingExtraError
+
+    monkeypatch.setitem(sys.modules, "httpx", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'vultus\[client\]'"):
+        vultus.Client("http://127.0.0.1:9", "vk_x")
+
+
+def test_the_page_runs_as_it_stands(tmp_path: Path) -> None:
+    """Every block of docs/how-to/use-the-client.md, and what its comments say is printed."""
+    import re
+    import subprocess
+    import sys
+
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "use-the-client.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 8
+    command = [sys.executable, "-W", "error", "-c", "\n".join(blocks)]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.splitlines()
+    said = re.findall(r"^(?:.*print\(.*\)  )?# ([^#\n]+)$", "\n".join(blocks), re.MULTILINE)
+    assert len(said) > 12
+    assert [line for line in said if line not in printed] == []
+
+
+def test_a_later_server_may_tell_more(client: Client, staff: RemoteGallery) -> None:
+    """Fields that this client does not know are passed over."""
+    from vultus.client import values
+
+    staff.enroll("Ada", png("Ada"))
+    told = client._http.json("GET", "/v1/galleries/staff")
+    assert values.numbers({**told, "later": 1}) == staff.stats()
+    key = client._http.json("GET", "/v1/me")
+    assert values.key({**key, "later": [1]}) == values.key(key)
+    (face,) = client._http.json("GET", "/v1/galleries/staff/persons/Ada/faces")["items"]
+    assert (values.template({**face, "later": None}),) == staff.faces("Ada")

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vultus.analyzer import Analyzer as Analyzer
+    from vultus.client import Client as Client
     from vultus.defaults import analyze as analyze
+    from vultus.defaults import check_liveness as check_liveness
     from vultus.defaults import verify as verify
     from vultus.draw import Mark as Mark
     from vultus.draw import annotate as annotate
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from vultus.types import Box as Box
     from vultus.types import EmbeddingContract as EmbeddingContract
     from vultus.types import Face as Face
+    from vultus.types import Liveness as Liveness
     from vultus.types import OperatingPoint as OperatingPoint
     from vultus.types import Quality as Quality
     from vultus.types import Reading as Reading
@@ -41,9 +44,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "Analyzer": "vultus.analyzer",
     "Box": "vultus.types",
+    "Client": "vultus.client",
     "EmbeddingContract": "vultus.types",
     "Face": "vultus.types",
     "Gallery": "vultus.gallery",
+    "Liveness": "vultus.types",
     "Mark": "vultus.draw",
     "OperatingPoint": "vultus.types",
     "OperatingTable": "vultus.operating",
@@ -54,6 +59,7 @@ _HOMES = {
     "analyze": "vultus.defaults",
     "annotate": "vultus.draw",
     "cards": "vultus.registry",
+    "check_liveness": "vultus.defaults",
     "cluster": "vultus.gallery.cluster",
     "read_image": "vultus.images",
     "table_for": "vultus.operating",

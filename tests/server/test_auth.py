@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -30,11 +31,18 @@ RULES: dict[str, str | None] = {
     "POST /v1/detect": "operator",
     "POST /v1/embed": "operator",
     "POST /v1/batch/detect": "operator",
+    "POST /v1/batch/embed": "operator",
+    "POST /v1/liveness": "operator",
+    "POST /v1/batch/liveness": "operator",
+    "POST /v1/challenges": "operator",
+    "POST /v1/challenges/{challenge}/frames": "operator",
     "POST /v1/verify": "operator",
     "GET /v1/galleries": "viewer",
     "POST /v1/galleries": "admin",
     "GET /v1/galleries/{gallery}": "viewer",
+    "PATCH /v1/galleries/{gallery}": "admin",
     "DELETE /v1/galleries/{gallery}": "admin",
+    "POST /v1/galleries/{gallery}/migrations": "admin",
     "GET /v1/galleries/{gallery}/check": "admin",
     "GET /v1/galleries/{gallery}/operating-point": "viewer",
     "PUT /v1/galleries/{gallery}/operating-point": "admin",
@@ -99,6 +107,8 @@ def path_of(name: str) -> tuple[str, str]:
 def test_every_route_is_in_the_table_with_its_role(tmp_path: Path) -> None:
     app = create_app(Settings(tmp_path), Analyzer())
     found = {name: rule.role for name, route in own_routes(app).items() if (rule := rule_of(route)) is not None}
+    heads = {name: found.pop(name) for name in list(found) if name.startswith("HEAD ")}
+    assert heads.items() <= {name.replace("GET ", "HEAD "): role for name, role in RULES.items()}.items()
     assert found == RULES
     app.state.service._close()
 
@@ -249,3 +259,41 @@ def test_without_a_key_a_large_body_is_refused_before_it_is_read(served: Served)
     assert answer.status_code == 401
     viewer = served.key("viewer").post("/v1/detect", content=bytes(5_000_000), headers={"Content-Type": "image/png"})
     assert viewer.status_code == 403
+
+
+def test_wrong_keys_are_counted_together_whichever_api_they_are_tried_at(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty tries, not fifty at each door."""
+    monkeypatch.setattr("vultus.server.auth._TRIES", 0.001)  # none comes back while a slow machine tries
+    tries = {
+        "own": lambda: served.client("vk_wrong").get("/v1/me"),
+        "compreface": lambda: served.client(None).get(
+            "/api/v1/recognition/subjects", headers={"x-api-key": "00000000-0000-0000-0000-000000000000"}
+        ),
+        "aws": lambda: served.client(None).post("/", headers=_signed(), content=b"{}"),
+    }
+    refused = {"own": 401, "compreface": 404, "aws": 400}
+    first = {door: ask() for door, ask in tries.items()}
+    assert {door: answer.status_code for door, answer in first.items()} == refused
+    assert first["aws"].json()["__type"] == "UnrecognizedClientException"
+    client = served.client("vk_wrong")
+    answers = [client.get("/v1/me").status_code for _ in range(48)]
+    assert answers == [401] * 47 + [429]
+    after = {door: ask() for door, ask in tries.items()}
+    assert {door: answer.status_code for door, answer in after.items()} == {"own": 429, "compreface": 429, "aws": 400}
+    assert after["aws"].json()["__type"] == "ThrottlingException"
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in after.values())
+    assert served.admin.get("/v1/me").status_code == 200  # right keys are let in all the same
+
+
+def _signed() -> dict[str, str]:
+    """A request of AWS's form with a key that nobody has."""
+    scope = f"AKIAWRONG/{datetime.now(UTC):%Y%m%d}/eu-central-1/rekognition/aws4_request"
+    return {
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "RekognitionService.ListCollections",
+        "x-amz-date": f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}",
+        "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, "
+        f"SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={'0' * 64}",
+    }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vultus.errors import ImageFormatError, ImageTooLargeError
-from vultus.server.batching import GROUP, Readers
+from vultus.server.batching import GROUP, Answer, Readers
 from vultus.server.metrics import Metrics
 from vultus.server.problems import Problem
 from vultus.server.settings import Settings
@@ -99,6 +99,69 @@ def test_pictures_that_wait_are_embedded_together(start: Start) -> None:
     single = Analyzer().embed([one.aligned for _, readings in found for one in readings])  # type: ignore[misc]
     together = np.array([one.embedding for _, readings in found for one in readings])
     np.testing.assert_allclose(together, single, atol=1e-6)
+
+
+class Together(Held):
+    """Finds the faces of several pictures at once; notes of how many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together: list[int] = []
+
+    def detect_many(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
+        self.together.append(len(images))
+        return tuple(Analyzer.detect(self, image) for image in images)
+
+
+def _behind_one_that_is_held(start: Start, analyzer: Held, data: Sequence[bytes]) -> list[Answer]:
+    """What becomes of pictures that wait together while the only thread is busy."""
+    readers = start(analyzer)
+    first = readers.submit(png("Ada"))
+    assert analyzer.inside.acquire(timeout=10)
+    others = [readers.submit(one) for one in data]
+    analyzer.gate.set()
+    first.result(10)
+    return [future.result(10) for future in others]
+
+
+def test_pictures_that_wait_are_searched_together_by_an_analyzer_that_can(start: Start) -> None:
+    analyzer = Together()
+    names = [("Ada",), ("Ada", "Bob"), (), ("Eve",)]
+    found = _behind_one_that_is_held(start, analyzer, [png(*each) for each in names])
+    assert analyzer.together == [4]
+    assert [len(readings) for _, readings in found] == [1, 2, 0, 1]
+    expected = Analyzer().embed([one.aligned for _, readings in found for one in readings])  # type: ignore[misc]
+    given = np.array([one.embedding for _, readings in found for one in readings])
+    np.testing.assert_allclose(given, expected, atol=1e-6)
+
+
+def test_large_pictures_are_not_held_in_memory_together(start: Start) -> None:
+    analyzer = Together()
+    large = png("Ada", side=1400)  # 1444 x 1438 pixels; two are over the four million
+    found = _behind_one_that_is_held(start, analyzer, [large] * 3 + [png("Bob")])
+    assert [len(readings) for _, readings in found] == [1, 1, 1, 1]
+    assert max(analyzer.together, default=0) <= 2
+
+
+def test_where_searching_together_fails_each_is_searched_by_itself(start: Start) -> None:
+    class Failing(Together):
+        def detect_many(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
+            raise RuntimeError("one of them is odd")
+
+        def detect(self, image: Image) -> tuple[Face, ...]:
+            if image.shape[1] > 300:
+                raise RuntimeError("this one")
+            return super().detect(image)
+
+    analyzer = Failing()
+    readers = start(analyzer)
+    first = readers.submit(png("Ada"))
+    assert analyzer.inside.acquire(timeout=10)
+    good, odd = readers.submit(png("Bob")), readers.submit(png("Ada", "Bob", "Eve"))
+    analyzer.gate.set()
+    assert len(first.result(10)[1]) == len(good.result(10)[1]) == 1
+    with pytest.raises(RuntimeError, match="this one"):
+        odd.result(10)
 
 
 def test_one_broken_picture_does_not_spoil_those_beside_it(start: Start) -> None:

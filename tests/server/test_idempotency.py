@@ -147,3 +147,18 @@ def test_many_at_once_do_it_once(served: Served) -> None:
     assert set(statuses) <= {201, 409}
     assert 201 in statuses
     assert served.service.galleries() == ("once", "staff")
+
+
+def test_a_form_is_the_same_whatever_parts_its_fields(served: Served) -> None:
+    """Clients draw another boundary each time, also when they send the same form again."""
+    path, headers = "/v1/galleries/staff/persons", {"Idempotency-Key": "form"}
+    first, second = (
+        served.admin.post(path, data={"name": "Ada"}, files={"image": ("a.png", png("Ada"))}, headers=headers)
+        for _ in range(2)
+    )
+    assert first.request.headers["Content-Type"] != second.request.headers["Content-Type"]
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert second.json() == first.json()
+    other = served.admin.post(path, data={"name": "Eve"}, files={"image": ("a.png", png("Ada"))}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")

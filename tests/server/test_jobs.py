@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +16,13 @@ import httpx
 import numpy as np
 import pytest
 
-from vultus.errors import ImageTooLargeError, NotFoundError, VideoError
+from vultus.errors import ImageTooLargeError, NotFoundError, StorageError, VideoError
 from vultus.server.films import check, container
 from vultus.server.jobs import Job, Jobs, Stopped
 from vultus.testing import Analyzer, picture
 from vultus.types import Face, Image
 
-from .conftest import Serve, Served, png
+from .conftest import Serve, Served, png, wait_until
 
 
 def film(path: Path, *scenes: tuple[str, ...], frames: int = 25) -> bytes:
@@ -269,3 +273,113 @@ def test_a_file_that_is_no_film(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(VideoError):
         check(path, 1)
+
+
+def test_a_restart_says_which_jobs_it_interrupted(serve: Serve) -> None:
+    analyzer = Slow()
+    first = serve(model=analyzer)
+    operator = first.key("operator")
+    running = operator.post("/v1/jobs/cluster", files=[("image", png("Ada"))] * 3).json()["id"]
+    assert analyzer.waiting.acquire(timeout=10)
+    waiting = operator.post("/v1/jobs/cluster", files={"image": png("Ada")}).json()["id"]
+    threading.Timer(0.5, analyzer.gate.set).start()
+    first.running.stop()
+    wait_until(lambda: not first.service.jobs._thread.is_alive())  # type: ignore[union-attr]
+    assert {job.id: job.status for job in first.service.jobs.list(None)} == {
+        running: "interrupted",
+        waiting: "interrupted",
+    }
+    second = serve()
+    again = second.client(operator.headers["Authorization"].removeprefix("Bearer "))
+    told = {one["id"]: one for one in again.get("/v1/jobs").json()}
+    assert list(told) == [running, waiting]
+    for one in told.values():
+        assert (one["status"], one["rows"], one["problem"]["code"]) == ("interrupted", [], "interrupted")
+        assert "send the pictures again" in one["problem"]["detail"]
+        assert one["ended"] is not None
+    assert second.key("operator").get(f"/v1/jobs/{running}").status_code == 404
+    assert [kind for kind, _, _ in events_of(again, running)] == ["progress", "end"]
+    assert again.delete(f"/v1/jobs/{running}").status_code == 204
+    assert [one["id"] for one in again.get("/v1/jobs").json()] == [waiting]
+
+
+def test_what_ended_is_forgotten_at_the_next_start(serve: Serve) -> None:
+    first = serve()
+    job = first.admin.post("/v1/jobs/cluster", files={"image": png("Ada")}).json()["id"]
+    assert finished(first.admin, job)["status"] == "done"
+    first.running.stop()
+    wait_until(lambda: not first.service.jobs._thread.is_alive())  # type: ignore[union-attr]
+    answer = serve().admin.get(f"/v1/jobs/{job}")
+    assert answer.status_code == 404
+    assert "forgotten at the next start" in answer.json()["detail"]
+
+
+KILLED = """
+import sys, threading
+from pathlib import Path
+from vultus.server.run import serve
+from vultus.server.settings import Settings
+from vultus.testing import Analyzer, Thresholds
+
+class Slow(Analyzer):
+    def detect(self, image):
+        if image.shape[1] > 200:  # of two people
+            print("reading", flush=True)
+            threading.Event().wait()
+        return super().detect(image)
+
+analyzer = Slow()
+serve(Settings(Path(sys.argv[1]), port=0, rate=1e4, burst=10000), analyzer, Thresholds(analyzer.contract),
+      started=lambda address, made: print(address, made.secret, flush=True))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs signals")
+def test_a_job_that_kill_9_ended_is_told_with_how_far_it_came(serve: Serve, tmp_path: Path) -> None:
+    root = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLED, str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address, secret = process.stdout.readline().split()
+            headers = {"Authorization": f"Bearer {secret}"}
+            files = [("image", png("Ada", seed=number)) for number in range(20)] + [("image", png("Ada", "Bob"))]
+            with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
+                job = client.post("/v1/jobs/cluster", files=files).json()["id"]
+                assert process.stdout.readline() == "reading\n"
+                wait_until(lambda: client.get(f"/v1/jobs/{job}").json()["done"] > 0)
+                wait_until(lambda: _written(root, job) == "running")
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    told = serve(root, gallery=None).admin.get(f"/v1/jobs/{job}").json()
+    assert (told["status"], told["rows"], told["kind"]) == ("interrupted", [], "cluster")
+    assert told["problem"]["detail"].startswith(f"the server ended when {told['done']}")
+    again = serve(root, gallery=None)  # and it is not forgotten before somebody forgets it
+    assert again.admin.get(f"/v1/jobs/{job}").json()["status"] == "interrupted"
+
+
+def _written(root: Path, job: str) -> str:
+    import sqlite3
+
+    connection = sqlite3.connect(f"file:{root / '.vultus' / 'jobs.sqlite'}?mode=ro", uri=True)
+    try:
+        return str(connection.execute("SELECT status FROM job WHERE id = ?", (job,)).fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_nothing_of_a_job_s_rows_is_written_down(served: Served) -> None:
+    name = "Wilhelmina Unverwechselbar"
+    served.admin.post("/v1/jobs/cluster", files={"image": (f"{name}.png", png(name))})
+    (job,) = served.admin.get("/v1/jobs").json()
+    assert finished(served.admin, job["id"])["rows"][0]["source"] == f"{name}.png"
+    files = [*served.service.settings.state.glob("jobs.sqlite*")]
+    assert files
+    assert [path for path in files if name.encode() in path.read_bytes()] == []
+
+
+def test_a_record_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(StorageError, match="record of jobs"):
+        Jobs(tmp_path / "jobs.sqlite")

@@ -40,6 +40,16 @@ def test_values_on_the_bound_belong_to_it() -> None:
     assert 't_bucket{le="0.005"} 0' in metrics.render()
 
 
+def test_what_several_shared_counts_for_each() -> None:
+    metrics = Metrics()
+    metrics.observe("vultus_stage_seconds", 0.02, times=3, stage="detect")
+    assert metrics.value("vultus_stage_seconds", stage="detect") == 3
+    lines = metrics.render().splitlines()
+    assert 'vultus_stage_seconds_sum{stage="detect"} 0.060000' in lines
+    assert 'vultus_stage_seconds_bucket{stage="detect",le="0.01"} 0' in lines
+    assert 'vultus_stage_seconds_bucket{stage="detect",le="0.025"} 3' in lines
+
+
 def test_stages_are_timed() -> None:
     metrics = Metrics()
     with metrics.stage("search"):

@@ -25,7 +25,7 @@ def test_without_opentelemetry_nothing_happens(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     monkeypatch.setattr(tracing.importlib.util, "find_spec", lambda name: None)
     about = About("r1")
-    with tracing.span(about, {}):
+    with tracing.span(about, {"headers": []}):
         pass
     assert about.trace == ""
 
@@ -47,6 +47,48 @@ class Span:
         self.attributes[name] = value
 
 
+def stand_ins(tracer: Any, *, set_up: bool) -> tuple[Any, Any]:
+    """What the package's two modules have that the hook asks for; set_up: somebody said where spans go."""
+
+    class Nobodys:
+        pass
+
+    trace = types.SimpleNamespace(
+        get_tracer=lambda name: tracer,
+        get_tracer_provider=lambda: object() if set_up else Nobodys(),
+        ProxyTracerProvider=Nobodys,
+        NoOpTracerProvider=Nobodys,
+        SpanKind=types.SimpleNamespace(SERVER="server"),
+    )
+    propagate = types.SimpleNamespace(
+        extract=lambda headers: headers["traceparent"],
+        get_global_textmap=lambda: types.SimpleNamespace(fields={"Traceparent", "baggage"}),
+    )
+    return trace, propagate
+
+
+def test_where_nobody_set_it_up_only_a_callers_trace_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Tracer:
+        @contextmanager
+        def start_as_current_span(self, name: str, *, context: Any, kind: Any) -> Iterator[Span]:
+            asked.append(context)
+            yield Span(name)
+
+    monkeypatch.setattr(tracing, "_opentelemetry", lambda: stand_ins(Tracer(), set_up=False))
+    monkeypatch.setattr(tracing._opentelemetry, "cache_clear", lambda: None, raising=False)
+    about = About("r1", method="GET")
+    with tracing.span(about, {"headers": [(b"accept", b"*/*")]}):
+        pass
+    assert asked == []
+    assert about.trace == ""
+    with tracing.span(about, {"headers": [(b"traceparent", b"00-abc")]}):
+        pass
+    assert asked == ["00-abc"]
+    assert about.trace == format(0xABC, "032x")
+
+
 def test_with_it_each_request_is_a_span_that_goes_on_with_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The package itself is no dependency: two modules with its names stand in for it."""
     spans: list[tuple[Span, Any]] = []
@@ -57,12 +99,11 @@ def test_with_it_each_request_is_a_span_that_goes_on_with_the_callers(monkeypatc
             spans.append((Span(name), context))
             yield spans[-1][0]
 
-    trace = types.SimpleNamespace(get_tracer=lambda name: Tracer(), SpanKind=types.SimpleNamespace(SERVER="server"))
-    propagate = types.SimpleNamespace(extract=lambda headers: headers["traceparent"])
+    trace, propagate = stand_ins(Tracer(), set_up=True)
     monkeypatch.setattr(tracing, "_opentelemetry", lambda: (trace, propagate))
     monkeypatch.setattr(tracing._opentelemetry, "cache_clear", lambda: None, raising=False)
     about = About("r1", method="POST")
-    with tracing.span(about, {"traceparent": "00-abc"}):
+    with tracing.span(about, {"headers": [(b"traceparent", b"00-abc")]}):
         about.route, about.problem = "/v1/detect", "no_face"
     ((span, context),) = spans
     assert context == "00-abc"

@@ -12,6 +12,33 @@ Scores that the server withholds are None. Needs the package httpx: pip install 
 from vultus.client.client import Client
 from vultus.client.gallery import RemoteGallery
 from vultus.client.http import ERRORS, ServiceError
-from vultus.client.values import FilmTrack, GalleryNumbers, RemoteVerification
+from vultus.client.jobs import JobInfo, RemoteJob
+from vultus.client.values import (
+    FilmTrack,
+    GalleryNumbers,
+    IdentifiedPicture,
+    JournalCheck,
+    JournalEntry,
+    KeyInfo,
+    NewKey,
+    RemoteVerification,
+    SortedFace,
+)
 
-__all__ = ["ERRORS", "Client", "FilmTrack", "GalleryNumbers", "RemoteGallery", "RemoteVerification", "ServiceError"]
+__all__ = [
+    "ERRORS",
+    "Client",
+    "FilmTrack",
+    "GalleryNumbers",
+    "IdentifiedPicture",
+    "JobInfo",
+    "JournalCheck",
+    "JournalEntry",
+    "KeyInfo",
+    "NewKey",
+    "RemoteGallery",
+    "RemoteJob",
+    "RemoteVerification",
+    "ServiceError",
+    "SortedFace",
+]

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import quote
 
 import numpy as np
 
 from vultus import errors
 from vultus.client import values
-from vultus.client.http import Http, part
-from vultus.client.values import FilmTrack, GalleryNumbers
-from vultus.gallery import Check, Enrolment, Identification, Import, Person, Receipt, Template
+from vultus.client.http import Http, Packed, error_of, part, write_stream
+from vultus.client.values import FilmTrack, GalleryNumbers, IdentifiedPicture
+from vultus.gallery import (
+    Check,
+    Enrolment,
+    Export,
+    Identification,
+    Import,
+    Migration,
+    Person,
+    Receipt,
+    Refused,
+    Template,
+)
+from vultus.images import is_url
 from vultus.types import Image, OperatingPoint
 
 if TYPE_CHECKING:
+    from vultus.gallery.exporting import Progress
+    from vultus.gallery.importing import OnConflict
+    from vultus.gallery.values import Keep
     from vultus.images import Source
     from vultus.models.quality import Level
 
-__all__ = ["RemoteGallery"]
+__all__ = ["RemoteGallery", "asked_of"]
 
 
 class RemoteGallery:
@@ -40,15 +57,41 @@ class RemoteGallery:
         faces: str | int = "main",
         gate: Level = "medium",
         force: bool = False,
+        require_live: bool = False,
+        challenge: str = "",
     ) -> Enrolment:
-        """Add pictures of a person, who is made with the first that can be used.
+        """Add pictures of a person, who is made with the first that can be used; see `vultus.Gallery.enroll`.
 
-        Unlike the library's it refuses (as `Enrolment.require`) when no picture can be used.
+        As many requests are made as the server's bounds ask for; each picture is durable or refused on its own.
+        What cannot be used is listed in `refused`, not raised. require_live: only faces that are taken for living
+        ones. challenge: id of a live check that the person passed, good for one request.
         """
-        params = {"faces": str(faces), "gate": gate, "force": force}
-        given = {"image": _each(images)}
-        told = self._http.pictures(f"{self._route}/persons", given, data={"name": name}, params=params)
-        return values.enrolment(told)
+        params: dict[str, Any] = {"faces": str(faces), "gate": gate, "force": force}
+        params |= asked_of(require_live, challenge)
+        given = _each(images)
+        route, addresses = f"{self._route}/persons", [image for image in given if is_url(image)]
+        done: list[Enrolment] = []
+        for address in addresses:
+            told = self._http.pictures(route, {"image": [address]}, data={"name": name}, params=params)
+            done.append(values.enrolment(told))
+        for packed in self._http.parts(image for image in given if not is_url(image)):
+            large = [one for one in packed if len(one[2]) > self._http.bounds["upload_bytes"]]
+            if large:
+                done.append(Enrolment(None, refused=tuple(_too_large(one, self._http.bounds) for one in large)))
+            fitting = [one for one in packed if one not in large]
+            if fitting:
+                done.append(_enrolment(self._http.files(route, fitting, data={"name": name}, params=params)))
+        person = next((one.person for one in reversed(done) if one.person is not None), None)
+        if person is None and done:
+            with suppress(errors.NotFoundError):
+                person = self.person(name)
+        return Enrolment(
+            person,
+            tuple(one for each in done for one in each.added),
+            tuple(one for each in done for one in each.unchanged),
+            tuple(one for each in done for one in each.refused),
+            tuple(one for each in done for one in each.notes),
+        )
 
     def identify(
         self,
@@ -60,23 +103,51 @@ class RemoteGallery:
         gate: Level = "low",
         allow_repeat: bool = False,
         margin: float = 0.0,
+        require_live: bool = False,
+        challenge: str = "",
     ) -> tuple[Identification, ...]:
         """Say of each face of a picture who it is, or that it is nobody whom the gallery knows.
 
-        fpir: None takes the gallery's; a looser one needs an administrator's key.
+        fpir: None takes the gallery's; a looser one needs an administrator's key. require_live: a
+        face that is not taken for a living one is "rejected" with that refusal and not searched.
+        challenge: id of a live check, which only the face that did it passes.
         """
-        params = {
+        params: dict[str, Any] = {
             "candidates": candidates,
             "faces": str(faces),
             "gate": gate,
             "allow_repeat": allow_repeat,
             "margin": margin,
+            **asked_of(require_live, challenge),
         }
         if fpir is not None:
             params["fpir"] = fpir
         told = self._http.pictures(f"{self._route}/identify", {"image": [image]}, params=params)
-        operating = None if told["operating"] is None else values.point(told["operating"])
-        return tuple(values.identification(one, operating, told["revision"]) for one in told["faces"])
+        return values.identified(told)
+
+    def identify_many(
+        self,
+        images: Iterable[Source],
+        *,
+        fpir: float | None = None,
+        candidates: int = 5,
+        gate: Level = "low",
+        require_live: bool = False,
+    ) -> Iterator[IdentifiedPicture]:
+        """Who is on each of many pictures, in their order, some at a request; one that cannot be read says why.
+
+        As `vultus.bulk.identify_pictures`. images: paths, folders, bytes, arrays.
+        """
+        params: dict[str, Any] = {"candidates": candidates, "gate": gate, **asked_of(require_live)}
+        if fpir is not None:
+            params["fpir"] = fpir
+        for packed in self._http.parts(_each(images)):
+            told = self._http.files(f"{self._route}/batch/identify", packed, params=params)
+            for (index, _, _), one in zip(packed, told["results"], strict=True):
+                if one["problem"] is not None:
+                    yield IdentifiedPicture(index, error=error_of(one["problem"], None))
+                else:
+                    yield IdentifiedPicture(index, values.identified(one["identified"]))
 
     def identify_video(
         self,
@@ -85,12 +156,13 @@ class RemoteGallery:
         fpir: float | None = None,
         candidates: int = 5,
         progress: Callable[[int, int | None], None] | None = None,
+        require_live: bool = False,
     ) -> Iterator[FilmTrack]:
         """Each track of a film with its name, as it is found. progress: frames done, and in all where known."""
-        params: dict[str, Any] = {"gallery": self.name, "candidates": candidates}
+        params: dict[str, Any] = {"gallery": self.name, "candidates": candidates, **asked_of(require_live)}
         if fpir is not None:
             params["fpir"] = fpir
-        with Path(film).open("rb") as file:
+        with _opened(film) as file:
             headers = {"Content-Type": "application/octet-stream"}
             job = self._http.json("POST", "/v1/jobs/video", params=params, content=file, headers=headers)
         for row in self._http.rows(job["id"], progress):
@@ -120,31 +192,32 @@ class RemoteGallery:
                 return None
             raise
 
-    def rename(self, name: str, new_name: str) -> Person:
-        """Give a person another name."""
-        return values.person(self._http.json("PATCH", self._of(name), json={"name": new_name}))
+    def rename(self, name: str, new_name: str, *, reason: str = "") -> Person:
+        """Give a person another name. reason: here and below, for the server's journal."""
+        return self._changed("PATCH", self._of(name), reason, {"name": new_name})
 
-    def merge(self, names: str | Iterable[str], into: str) -> Person:
+    def merge(self, names: str | Iterable[str], into: str, *, reason: str = "") -> Person:
         """Make people one who were enrolled as several."""
         others = [names] if isinstance(names, str) else list(names)
-        return values.person(self._http.json("POST", f"{self._of(into)}/merge", json={"others": others}))
+        return self._changed("POST", f"{self._of(into)}/merge", reason, {"others": others})
 
-    def split(self, name: str, faces: Iterable[str], new_name: str) -> Person:
+    def split(self, name: str, faces: Iterable[str], new_name: str, *, reason: str = "") -> Person:
         """Make some faces of a person a new person."""
-        body = {"faces": list(faces), "name": new_name}
-        return values.person(self._http.json("POST", f"{self._of(name)}/split", json=body))
+        return self._changed("POST", f"{self._of(name)}/split", reason, {"faces": list(faces), "name": new_name})
 
-    def move_faces(self, faces: Iterable[str], to: str) -> Person:
+    def move_faces(self, faces: Iterable[str], to: str, *, reason: str = "") -> Person:
         """Give faces to another person."""
-        return values.person(self._http.json("POST", f"{self._of(to)}/faces/move", json={"faces": list(faces)}))
+        return self._changed("POST", f"{self._of(to)}/faces/move", reason, {"faces": list(faces)})
 
-    def remove_face(self, face: str) -> Person:
+    def remove_face(self, face: str, *, reason: str = "") -> Person:
         """Take one face out; its person stays."""
-        return values.person(self._http.json("DELETE", f"{self._route}/faces/{part(face)}"))
+        return self._changed("DELETE", f"{self._route}/faces/{part(face)}", reason)
 
-    def remove(self, name: str, *, reason: str = "") -> None:
-        """Take a person out with all their faces."""
-        self._http.json("DELETE", self._of(name), params={"reason": reason})
+    def remove(self, name: str, *, reason: str = "") -> Person:
+        """Take a person out with all their faces; who they were."""
+        gone = self.person(name)
+        self._http.json("DELETE", self._of(gone.id), params={"reason": reason})
+        return gone
 
     def erase(self, name: str, *, reason: str = "") -> Receipt:
         """Take a person out and show that nothing of them is left in the gallery's folder."""
@@ -173,30 +246,117 @@ class RemoteGallery:
         told = self._http.json("PUT", f"{self._route}/operating-point", json={"fpir": fpir, "fmr": fmr})
         return values.point(told["identify"])
 
-    def export(self, path: str | os.PathLike[str]) -> int:
-        """Write the gallery to one file, readable by its owner only and not encrypted; its bytes."""
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file, self._http.stream("GET", f"{self._route}/export") as response:
-            for piece in response.iter_bytes():
-                file.write(piece)
-            return file.tell()
+    def change(
+        self,
+        *,
+        description: str | None = None,
+        keep: Keep | None = None,
+        fpir: float | None = None,
+        fmr: float | None = None,
+        require_live: bool | None = None,
+        reason: str = "",
+    ) -> GalleryNumbers:
+        """Change the gallery's settings; None leaves one as it is. keep: of faces that are enrolled from now on."""
+        rates = {name: rate for name, rate in (("fpir", fpir), ("fmr", fmr)) if rate is not None}
+        wanted = {"description": description, "keep": keep, "rates": rates or None, "require_live": require_live}
+        body = {name: value for name, value in wanted.items() if value is not None}
+        return values.numbers(self._http.json("PATCH", self._route, json=body, params={"reason": reason}))
 
-    def import_(self, path: str | os.PathLike[str], *, on_conflict: str = "refuse") -> Import:
+    def migrate(
+        self,
+        *,
+        accept_losses: bool = False,
+        keep_old: bool = False,
+        reason: str = "",
+        progress: Progress | None = None,
+    ) -> Migration:
+        """Embed everybody anew with the server's model; returns when it is done. See `vultus.Gallery.migrate`.
+
+        Refused (ConflictError): a gallery of that model already, or with nobody in it. ServiceError with the code
+        "migration_refused": people would be lost, or the new model finds people worse.
+        """
+        body = {"accept_losses": accept_losses, "keep_old": keep_old, "reason": reason}
+        job = self._http.json("POST", f"{self._route}/migrations", json=body)
+        (row,) = self._http.rows(job["id"], None if progress is None else lambda done, of: progress(done, of or done))
+        told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+        return Migration(**values.only(Migration, told))
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        passphrase: str | None = None,
+        clear: bool = False,
+    ) -> Export:
+        """Write the gallery to one file, readable by its owner only; under a passphrase, or in the clear.
+
+        Refused: a file that is there (ConflictError, without `overwrite`), a sealed gallery with neither a passphrase
+        nor `clear` (InputError), one with nobody in it (ConflictError).
+        """
+        if Path(path).exists() and not overwrite:
+            raise errors.ConflictError(f"expected a new file, {path} is there; choose another name or overwrite it")
+        headers = _passphrase(passphrase)
+        params = {"clear": clear}
+        with self._http.stream("GET", f"{self._route}/export", headers=headers, params=params) as response:
+            size, told = write_stream(path, response), response.headers
+        counts = {name: int(told[f"x-{name}"]) for name in ("people", "templates", "crops")}
+        return Export(str(os.fspath(path)), **counts, bytes=size, sealed=told["x-sealed"] == "true")
+
+    def import_(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        on_conflict: OnConflict = "refuse",
+        passphrase: str | None = None,
+    ) -> Import:
         """Take in the people of an exported file: all of them or none."""
-        with Path(path).open("rb") as file:
-            headers = {"Content-Type": "application/octet-stream"}
+        with _opened(path) as file:
+            headers = {"Content-Type": "application/octet-stream", **_passphrase(passphrase)}
             params = {"on_conflict": on_conflict}
             told = self._http.json("POST", f"{self._route}/import", params=params, content=file, headers=headers)
-        told.pop("revision")
-        return Import(**told)
+        return Import(**values.only(Import, told))
+
+    def _changed(self, method: str, route: str, reason: str, body: dict[str, Any] | None = None) -> Person:
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        return values.person(self._http.json(method, route, params={"reason": reason}, **options))
 
     def _of(self, name: str) -> str:
         return f"{self._route}/persons/{part(name)}"
 
 
+def asked_of(require_live: bool, challenge: str = "") -> dict[str, Any]:
+    """Parameters that ask for living faces; none where nothing is asked, which older servers understand too."""
+    asked: dict[str, Any] = {"require_live": True} if require_live else {}
+    return asked | ({"challenge": challenge} if challenge else {})
+
+
+def _enrolment(told: dict[str, Any]) -> Enrolment:
+    """What became of a part of pictures, also where the server refused each of them."""
+    return values.enrolment(told) if "added" in told else Enrolment(None, refused=values.refusals(told["refused"]))
+
+
+def _too_large(packed: Packed, bounds: dict[str, Any]) -> Refused:
+    _, name, data = packed
+    return Refused(name, "too_large", f"expected a picture of at most {bounds['upload_bytes']} bytes, got {len(data)}")
+
+
+def _passphrase(passphrase: str | None) -> dict[str, str]:
+    return {} if passphrase is None else {"X-Passphrase": quote(passphrase, safe="")}
+
+
+def _opened(path: str | os.PathLike[str]) -> BinaryIO:
+    try:
+        return Path(path).open("rb")
+    except FileNotFoundError as error:
+        raise errors.NotFoundError(f"{path}: there is no such file; check the path") from error
+    except OSError as error:
+        raise errors.InputError(f"{path}: the file cannot be read ({error.strerror})") from error
+
+
 def _each(images: Source | Iterable[Source]) -> list[Source]:
     """One picture or several; folders become their pictures."""
-    from vultus.images import is_url, walk
+    from vultus.images import walk
 
     alone = isinstance(images, str | os.PathLike | bytes | np.ndarray) or hasattr(images, "getexif")
     found: list[Source] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 import numpy as np
 
+from vultus.errors import FaceRefusedError, VultusError
 from vultus.gallery import (
     Candidate,
     Check,
@@ -18,64 +20,167 @@ from vultus.gallery import (
     Person,
     Receipt,
     Refused,
+    Stats,
     Template,
 )
-from vultus.types import Box, Face, OperatingPoint, Pose, Quality, Rate, Reading, Refusal
+from vultus.metrics.evidence import Evidence
+from vultus.types import (
+    Box,
+    EmbeddingContract,
+    Face,
+    Liveness,
+    LivenessPoint,
+    OperatingPoint,
+    Pose,
+    Quality,
+    Rate,
+    Reading,
+    Refusal,
+    Signal,
+)
+from vultus.verification import Side
 
 __all__ = [
     "FilmTrack",
     "GalleryNumbers",
+    "IdentifiedPicture",
+    "JournalCheck",
+    "JournalEntry",
+    "KeyInfo",
+    "NewKey",
     "RemoteVerification",
+    "SortedFace",
     "check",
     "enrolment",
     "identification",
+    "identified",
+    "key",
+    "liveness",
     "numbers",
+    "only",
     "person",
     "point",
     "reading",
     "receipt",
+    "refusals",
     "template",
+    "verification",
 ]
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class GalleryNumbers:
-    """A gallery in numbers, as the server tells it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GalleryNumbers(Stats):
+    """A gallery in numbers: those of the library, and what the server knows of it besides."""
 
     name: str
-    id: str
-    people: int
-    templates: int
-    crops: int
-    bytes: int
-    revision: int
-    created: str
-    keep: str
-    sealed: bool
-    model: str | None
-    pending_erasures: int
-    fpir: float
+    description: str
+    require_live: bool  # faces must be taken for living ones
+    fpir: float  # that its answers hold to
     fmr: float
-    operating: OperatingPoint | None
+
+    @property
+    def model(self) -> str | None:
+        """Name of the recognition model; None: nothing was enrolled yet."""
+        return None if self.contract is None else self.contract.model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteVerification:
-    """Whether two faces are one person's, as the server may tell it."""
+    """Whether two faces are one person's: `vultus.Verification`, as the server may tell it."""
 
-    status: str  # "match", "different", "no_decision"
+    status: Literal["match", "different", "no_decision"]
     score: float | None  # None: withheld, as it lies below the threshold
-    fmr: float | None
     operating: OperatingPoint
-    first: Reading
-    second: Reading
+    fmr: float | None  # of the score as it is told
+    sides: tuple[Side, Side]
+    evidence: Evidence | None = None
 
     @property
     def match(self) -> bool:
         """Score at or over the threshold, and both faces good enough."""
         return self.status == "match"
+
+    def require(self) -> RemoteVerification:
+        """This answer, or FaceRefusedError if there was no decision."""
+        if self.status == "no_decision":
+            reasons = [f"{side.name}: {', '.join(map(str, side.refusals))}" for side in self.sides if side.refusals]
+            raise FaceRefusedError(f"no decision, not good enough to compare: {'; '.join(reasons)}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IdentifiedPicture:
+    """One of several pictures with who is on it; `error` where it could not be read."""
+
+    index: int  # among the pictures of the call
+    people: tuple[Identification, ...] = ()
+    error: VultusError | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SortedFace:
+    """A face among unknown ones with its group; `error` where its picture could not be read."""
+
+    picture: int  # among the pictures of the call
+    ordinal: int | None = None  # which face of the picture
+    cluster: int | None = None  # from 1; None: a face alone
+    reading: Reading | None = None
+    error: VultusError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """What is known of a key; never the key itself."""
+
+    id: str
+    role: str
+    galleries: tuple[str, ...]  # names; ("*",): all
+    kind: str
+    label: str
+    created: str
+    expires: str | None
+    last_used: str | None
+    revoked: str | None
+    rate: float | None
+    upload_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was made, with its secret, which is not to be had again."""
+
+    key: KeyInfo
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One thing that was done, by whom, to whom and why; evidence: of a decision."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    gallery: str
+    target: str
+    reason: str
+    revision: int | None
+    request: str
+    evidence: dict[str, Any]
+    prev: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalCheck:
+    """What a walk along the journal's chain found. head: seq:hash, to be kept elsewhere."""
+
+    ok: bool
+    entries: int
+    head: str
+    findings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +192,11 @@ class FilmTrack:
     end: float
     frames: int
     person: Identification
+
+
+def only(kind: Any, told: Json) -> Json:
+    """What a value of ours takes of the server's JSON: a later server may tell more."""
+    return {one.name: told[one.name] for one in fields(kind) if one.init and one.name in told}
 
 
 def reading(face: Json) -> Reading:
@@ -101,17 +211,22 @@ def quality(measures: Json) -> Quality:
     """How far a face can be trusted."""
     rest = dict(measures)
     pose = Pose(**{name: rest.pop(name) for name in ("yaw", "pitch", "roll")})
-    return Quality(**rest, pose=pose)
+    return Quality(**only(Quality, rest), pose=pose)
 
 
 def point(told: Json) -> OperatingPoint:
     """A threshold with what it stands for."""
     rest = dict(told)
-    measured = rest.pop("measured")
-    rate = None
-    if measured is not None:
-        rate = Rate(int(measured["k"]), int(measured["n"]), measured["low"], measured["high"])
-    return OperatingPoint(**rest, measured=rate)
+    measured = _rate(rest.pop("measured"))
+    return OperatingPoint(**only(OperatingPoint, rest), measured=measured)
+
+
+def liveness(told: Json) -> Liveness:
+    """Whether a face is there in person, with what speaks for it."""
+    rates = {name: _rate(told["point"][name]) for name in ("apcer", "bpcer")}
+    signals = tuple(Signal(**{**only(Signal, one), "value": _number(one["value"])}) for one in told["signals"])
+    born = LivenessPoint(**{**only(LivenessPoint, told["point"]), **rates})
+    return Liveness(_number(told["score"]), born, signals, told["abstained"])
 
 
 def identification(told: Json, operating: OperatingPoint | None, revision: int) -> Identification:
@@ -121,7 +236,7 @@ def identification(told: Json, operating: OperatingPoint | None, revision: int) 
         status=told["status"],
         person=told["person"],
         score=told["score"],
-        candidates=tuple(Candidate(**one) for one in told["candidates"]),
+        candidates=tuple(Candidate(**only(Candidate, one)) for one in told["candidates"]),
         operating=operating if told["status"] != "rejected" else None,
         revision=revision,
         face=None if face is None else face.face,
@@ -140,41 +255,87 @@ def template(told: Json) -> Template:
     """One enrolled face."""
     rest = dict(told)
     box = rest.pop("box")
-    return Template(**rest, box=None if box is None else Box(*box))
+    return Template(**only(Template, rest), box=None if box is None else Box(*box))
 
 
 def enrolment(told: Json) -> Enrolment:
     """What became of pictures."""
-    refused = (Refused(**{**one, "refusals": _refusals(one["refusals"])}) for one in told["refused"])
     return Enrolment(
         person=None if told["person"] is None else person(told["person"]),
         added=tuple(template(one) for one in told["added"]),
         unchanged=tuple(told["unchanged"]),
-        refused=tuple(refused),
-        notes=tuple(Note(**one) for one in told["notes"]),
+        refused=refusals(told["refused"]),
+        notes=tuple(Note(**only(Note, one)) for one in told["notes"]),
     )
+
+
+def refusals(told: list[Json]) -> tuple[Refused, ...]:
+    """Pictures that were not enrolled."""
+    return tuple(Refused(**{**only(Refused, one), "refusals": _refusals(one["refusals"])}) for one in told)
 
 
 def numbers(told: Json) -> GalleryNumbers:
     """A gallery in numbers."""
-    rest = {name: value for name, value in told.items() if name not in ("rates", "operating", "model_contract")}
+    otherwise = ("rates", "operating", "model", "model_contract", "contract", "schema_version")
+    rest = {name: value for name, value in told.items() if name not in otherwise}
+    return GalleryNumbers(
+        **only(GalleryNumbers, rest),
+        schema=told["schema_version"],
+        contract=None if told["contract"] is None else EmbeddingContract(**told["contract"]),
+        operating=None if told["operating"] is None else point(told["operating"]),
+        fpir=told["rates"]["fpir"],
+        fmr=told["rates"]["fmr"],
+    )
+
+
+def verification(told: Json) -> RemoteVerification:
+    """Whether two faces are one person's."""
+    worth = told["evidence"]
+    evidence = None if worth is None else Evidence(worth["llr"], worth["low"], worth["high"], worth["bounded"])
+    sides = (_side("first", told["first"]), _side("second", told["second"]))
+    return RemoteVerification(told["status"], told["score"], point(told["operating"]), told["fmr"], sides, evidence)
+
+
+def identified(told: Json) -> tuple[Identification, ...]:
+    """Who is on a picture."""
     operating = None if told["operating"] is None else point(told["operating"])
-    return GalleryNumbers(**rest, fpir=told["rates"]["fpir"], fmr=told["rates"]["fmr"], operating=operating)
+    return tuple(identification(one, operating, told["revision"]) for one in told["faces"])
+
+
+def key(told: Json) -> KeyInfo:
+    """What is known of a key."""
+    return KeyInfo(**{**only(KeyInfo, told), "galleries": tuple(told["galleries"])})
+
+
+def _side(name: str, told: Json) -> Side:
+    seen = reading(told["face"])
+    found = told.get("liveness")
+    answer = None if found is None else liveness(found)
+    return Side(name, seen, told["faces"], told["note"], seen.refusals, tuple(told["size"]), answer)
 
 
 def check(told: Json) -> Check:
     """What a look at the whole gallery found."""
     rest = {name: told[name] for name in ("revision", "people", "templates", "crops")}
-    findings = tuple(Finding(**one) for one in told["findings"])
-    return Check(**rest, findings=findings, doubles=tuple(Double(**one) for one in told["doubles"]))
+    findings = tuple(Finding(**only(Finding, one)) for one in told["findings"])
+    return Check(**rest, findings=findings, doubles=tuple(Double(**only(Double, one)) for one in told["doubles"]))
 
 
 def receipt(told: Json) -> Receipt:
     """Proof of an erasure."""
     lists = {name: tuple(value) for name, value in told.items() if isinstance(value, list)}
     lists["hits"] = tuple((file, count) for file, count in told["hits"])
-    return Receipt(**{**told, **lists})
+    return Receipt(**only(Receipt, {**told, **lists}))
 
 
 def _refusals(told: list[Json]) -> tuple[Refusal, ...]:
-    return tuple(Refusal(**one) for one in told)
+    return tuple(Refusal(one["code"], _number(one["value"]), one["limit"]) for one in told)
+
+
+def _number(told: float | None) -> float:
+    """NaN for what could not be measured."""
+    return math.nan if told is None else told
+
+
+def _rate(told: Json | None) -> Rate | None:
+    return None if told is None else Rate(int(told["k"]), int(told["n"]), told["low"], told["high"])

@@ -57,6 +57,7 @@ def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: 
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # behind a proxy the address that it would name is the wrong one
         # Its own spans hold whole paths, with names in them; ours hold the route (`vultus.server.tracing`).
         telemetry={
             "tracing": False,

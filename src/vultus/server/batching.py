@@ -1,10 +1,10 @@
 """Pictures of many requests on few cores: gathered for a moment, analysed together, fairly in turn.
 
 A core each has a thread. A thread that is free takes the pictures that have come in within
-the window, its share of them and at most eight, finds the faces of each, and has all faces
-together recognised in one run of the network. A picture that comes alone is not kept
-waiting and gets all cores. Keys take turns, so that the many pictures of one wait behind each
-other and not before those of the next.
+the window, its share of them and at most eight, has small ones searched together, and all their
+faces together recognised, each of which costs a quarter less than by itself. A picture
+that comes alone is not kept waiting and gets all cores. Keys take turns, so that the many pictures
+of one wait behind each other and not before those of the next.
 """
 
 from __future__ import annotations
@@ -13,31 +13,38 @@ import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 
-from vultus import images
+from vultus import images, registry
 from vultus.errors import VultusError
 from vultus.images import Limits
+from vultus.models.landmark import Mesh
 from vultus.runtime import cores
 from vultus.server.metrics import Metrics
-from vultus.server.problems import too_many
+from vultus.server.problems import Problem, too_many
 from vultus.server.settings import Settings
-from vultus.types import EmbeddingContract, Face, Image, Reading, Vector
+from vultus.types import EmbeddingContract, Face, Image, Liveness, Reading, Vector
 
-__all__ = ["Analyzer", "Answer", "Picture", "Readers"]
+__all__ = ["Analyzer", "Answer", "Picture", "Readers", "Wanted", "liveness", "needed"]
 
-GROUP = 8  # pictures analysed together; recognisers run eight crops for the price of five
-_TOGETHER = 8 * 2**20  # bytes of their files, so that few large pictures are decoded at a time
+GROUP = 8  # pictures analysed together; recognisers run four crops for the price of three
+_TOGETHER = 8 * 2**20  # bytes of their files
+_PIXELS = 4_000_000  # of pictures that are decoded at a time, or one
 
 
 class Analyzer(Protocol):
-    """Pictures to faces with quality and embedding; `vultus.Analyzer` and `vultus.testing.Analyzer` are."""
+    """Pictures to faces with quality and embedding; `vultus.Analyzer` and `vultus.testing.Analyzer` are.
+
+    One that has `detect_many(images)` too, the same as `detect` for each, is asked for several at once.
+    One that detects attacks has `liveness(image, faces)` as well, and one that follows heads
+    `meshes(image, faces)`: `vultus.Analyzer` has both.
+    """
 
     @property
     def contract(self) -> EmbeddingContract: ...
@@ -65,16 +72,28 @@ class Picture:
 
     sha256: str  # of its bytes, hex
     size_wh: tuple[int, int]  # pixels, upright
+    liveness: tuple[Liveness, ...] = ()  # one a reading, where that was asked for
+    meshes: tuple[Mesh, ...] = ()  # the same
+    eyes: tuple[tuple[float, float], ...] = ()  # aspects of the right and the left eye; the same
 
 
 Answer = tuple[Picture, tuple[Reading, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read from a picture beside its faces and their quality."""
+
+    embed: bool = True  # embeddings
+    live: bool = False  # whether each face is there in person
+    mesh: bool = False  # its mesh, and how open its eyes are
 
 
 @dataclass(slots=True, eq=False)
 class _Job:
     data: bytes
     owner: str
-    embed: bool
+    wanted: Wanted
     at: float = field(default_factory=time.monotonic)
     done: Future[Answer] = field(default_factory=Future)
 
@@ -98,6 +117,8 @@ class Readers:
         self._stopping = False
         self._threads: list[threading.Thread] = []
         self._opencv = 0
+        self._loading = threading.Lock()
+        self._eye_model: Any = None
 
     @property
     def depth(self) -> int:
@@ -124,13 +145,15 @@ class Readers:
             cv2.setNumThreads(self._opencv)
         self._threads.clear()
 
-    def submit(self, data: bytes, owner: str = "", *, embed: bool = True) -> Future[Answer]:
+    def submit(
+        self, data: bytes, owner: str = "", *, embed: bool = True, live: bool = False, mesh: bool = False
+    ) -> Future[Answer]:
         """Queue a picture's bytes; the future is the picture with its faces, the largest first.
 
-        owner: whose turn it takes. embed: with embeddings. Refused (429): too many wait, of
-        the owner or of all together.
+        owner: whose turn it takes. embed, live, mesh: see `Wanted`. Refused (429): too many
+        wait, of the owner or of all together.
         """
-        job = _Job(data, owner, embed)
+        job = _Job(data, owner, Wanted(embed, live, mesh))
         with self._changed:
             own = self._waiting.get(owner)
             bound = self._settings.queue
@@ -205,38 +228,109 @@ class Readers:
     def _analyze(self, group: Sequence[_Job], analyzer: Analyzer) -> None:
         self._metrics.count("vultus_groups_total")
         found: list[tuple[_Job, Picture, tuple[Reading, ...]]] = []
-        for job in group:
-            try:
-                found.append((job, *self._read(job.data, analyzer)))
-            except VultusError as error:
-                self._metrics.count("vultus_pictures_total", outcome="refused")
-                self._answer(job, error)
-            except Exception as error:  # noqa: BLE001 - one picture's failure is not the others'
-                self._metrics.count("vultus_pictures_total", outcome="failed")
-                self._answer(job, error)
-        asked = [readings for job, _, readings in found if job.embed]
+        for opened in self._opened(group):
+            found += self._read(opened, analyzer)
+        asked = [readings for job, _, readings in found if job.wanted.embed]
         crops = [one.aligned for readings in asked for one in readings if one.aligned is not None]
+        start = time.perf_counter()
         try:
-            with self._metrics.stage("embed"):
-                vectors = iter(analyzer.embed(crops) if crops else ())
+            vectors = iter(analyzer.embed(crops) if crops else ())
         except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
             for job, _, _ in found:
                 self._answer(job, error)
             return
+        if crops:
+            self._observe("embed", start, len(asked))
+        if found:
+            self._metrics.count("vultus_pictures_total", by=len(found), outcome="read")
+            self._metrics.count("vultus_faces_total", by=sum(len(readings) for _, _, readings in found))
         for job, picture, readings in found:
-            whole = tuple(replace(one, embedding=next(vectors)) for one in readings) if job.embed else readings
-            self._metrics.count("vultus_pictures_total", outcome="read")
-            self._metrics.count("vultus_faces_total", by=len(whole))
+            whole = tuple(replace(one, embedding=next(vectors)) for one in readings) if job.wanted.embed else readings
             self._answer(job, (picture, whole))
 
-    def _read(self, data: bytes, analyzer: Analyzer) -> Answer:
-        with self._metrics.stage("decode"):
-            loaded = images.load(data, limits=self._limits, allow_url=False)
-        with self._metrics.stage("detect"):
-            faces = analyzer.detect(loaded.image)[: self._settings.faces]
-        with self._metrics.stage("align"):
-            readings = analyzer.read(loaded.image, faces, embed=False)
-        return Picture(loaded.sha256, (loaded.image.shape[1], loaded.image.shape[0])), readings
+    def _opened(self, group: Sequence[_Job]) -> Iterator[list[tuple[_Job, images.Picture]]]:
+        """The group's pictures, decoded, a few large ones or many small ones at a time."""
+        opened: list[tuple[_Job, images.Picture]] = []
+        pixels = 0
+        for job in group:
+            start = time.perf_counter()
+            try:
+                loaded = images.load(job.data, limits=self._limits, allow_url=False)
+            except Exception as error:  # noqa: BLE001 - one picture's failure is not the others'
+                self._failed(job, error)
+                continue
+            self._observe("decode", start)
+            size = loaded.image.shape[0] * loaded.image.shape[1]
+            if opened and pixels + size > _PIXELS:
+                yield opened
+                opened, pixels = [], 0
+            opened.append((job, loaded))
+            pixels += size
+        if opened:
+            yield opened
+
+    def _read(
+        self, opened: Sequence[tuple[_Job, images.Picture]], analyzer: Analyzer
+    ) -> Iterator[tuple[_Job, Picture, tuple[Reading, ...]]]:
+        """The faces of each picture, but for those that fail."""
+        many = getattr(analyzer, "detect_many", None)
+        together: Sequence[tuple[Face, ...]] | None = None
+        if many is not None and len(opened) > 1:
+            start = time.perf_counter()
+            with suppress(Exception):  # whose picture it is shows when each is searched by itself
+                together = many([loaded.image for _, loaded in opened])
+                self._observe("detect", start, len(opened))
+        for number, (job, loaded) in enumerate(opened):
+            image = loaded.image
+            try:
+                if together is None:
+                    start = time.perf_counter()
+                    faces = analyzer.detect(image)
+                    self._observe("detect", start)
+                else:
+                    faces = together[number]
+                faces = faces[: self._settings.faces]
+                start = time.perf_counter()
+                readings = analyzer.read(image, faces, embed=False)
+                self._observe("align", start)
+                picture = self._looked_at(loaded, faces, analyzer, job.wanted)
+            except Exception as error:  # noqa: BLE001 - one picture's failure is not the others'
+                self._failed(job, error)
+                continue
+            yield job, picture, readings
+
+    def _looked_at(self, loaded: images.Picture, faces: Sequence[Face], analyzer: Analyzer, wanted: Wanted) -> Picture:
+        """What stays of a picture, with what was asked for beside its faces."""
+        image = loaded.image
+        picture = Picture(loaded.sha256, (image.shape[1], image.shape[0]))
+        if wanted.live:
+            with self._metrics.stage("liveness"):
+                picture = replace(picture, liveness=liveness(analyzer, image, faces))
+        if wanted.mesh:
+            with self._metrics.stage("mesh"):
+                meshes = needed(analyzer, "meshes")(image, faces)
+                picture = replace(picture, meshes=meshes, eyes=self._eyes(analyzer)(image, meshes))
+        return picture
+
+    def _eyes(self, analyzer: Analyzer) -> Any:
+        """What measures how open eyes are; the shipped model unless the analyzer has its own."""
+        own = getattr(analyzer, "eyes", None)
+        if own is not None:
+            return own
+        with self._loading:
+            if self._eye_model is None:
+                self._eye_model = registry.load("eye-contours", "eye")
+            return self._eye_model
+
+    def _observe(self, stage: str, start: float, pictures: int = 1) -> None:
+        """Note what a stage took since `start`, which pictures shared."""
+        took = (time.perf_counter() - start) / max(pictures, 1)
+        self._metrics.observe("vultus_stage_seconds", took, times=pictures, stage=stage)
+
+    def _failed(self, job: _Job, error: Exception) -> None:
+        outcome = "refused" if isinstance(error, VultusError) else "failed"
+        self._metrics.count("vultus_pictures_total", outcome=outcome)
+        self._answer(job, error)
 
     def _answer(self, job: _Job, outcome: Answer | Exception) -> None:
         with self._changed:
@@ -246,3 +340,17 @@ class Readers:
                 job.done.set_exception(outcome)
             else:
                 job.done.set_result(outcome)
+
+
+def liveness(analyzer: Analyzer, image: Image, faces: Sequence[Face]) -> tuple[Liveness, ...]:
+    """Whether each face of a picture is there in person. Refused (Problem 501): an analyzer that cannot tell."""
+    answers: tuple[Liveness, ...] = needed(analyzer, "liveness")(image, faces)
+    return answers
+
+
+def needed(analyzer: Analyzer, name: str) -> Any:
+    """Something that not every analyzer can do. Refused (Problem 501): this one cannot."""
+    found = getattr(analyzer, name, None)
+    if found is None:
+        raise Problem(501, "missing_extra", f"this server's models have no `{name}`: live faces cannot be asked for")
+    return found

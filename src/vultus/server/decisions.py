@@ -50,8 +50,10 @@ class Decisions:
         with self._changed:
             if self._error is not None or len(self._waiting) >= _MOST:
                 raise StorageError(f"decisions cannot be written into the journal ({self._error or 'too many wait'})")
+            begins = not self._waiting
             self._waiting += entries
-            self._changed.notify_all()
+            if begins or len(self._waiting) >= _TOGETHER:  # else the thread has been told, and sleeps on purpose
+                self._changed.notify_all()
 
     def flush(self, seconds: float = 10.0) -> None:
         """Return when everything that was taken is on the disk. Refused (StorageError): it takes longer."""

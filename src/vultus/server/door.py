@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
 
 from vultus.server import logs, problems, tracing
 from vultus.server.limits import Intake
@@ -22,12 +21,13 @@ log = logging.getLogger("vultus.server.requests")
 Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
-_HEADERS = {  # unless the route says otherwise
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS = (  # unless the route says otherwise
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
 _QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few seconds
 
 
@@ -38,6 +38,7 @@ class Door:
         """service: whose limits hold."""
         self._app = app
         self._service = service
+        self._headers = _HEADERS if service.settings.tls_cert is None else (*_HEADERS, _ONLY_TLS)
 
     async def __call__(
         self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
@@ -46,17 +47,18 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of a name, as everywhere
         settings = self._service.settings
-        about = logs.begin(headers.get("x-request-id"))
+        asked = headers.get(b"x-request-id")
+        about = logs.begin(None if asked is None else asked.decode("latin-1"))
         about.method = scope["method"]
         about.client = scope["client"][0] if scope.get("client") else ""
         about.limit, about.seconds = settings.json_bytes, settings.body_seconds
         declared = _length(headers)
         intake = Intake(receive, about, settings, self._service.held, declared)
-        if not declared and "transfer-encoding" not in headers:
+        if not declared and b"transfer-encoding" not in headers:
             intake.bodyless = True
-        intake.invited = headers.get("expect", "").lower() != "100-continue"
+        intake.invited = headers.get(b"expect", b"").lower() != b"100-continue"
         scope["vultus.intake"] = intake
         start = time.perf_counter()
         status = 0
@@ -65,17 +67,16 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                told = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    told.setdefault(name, value)
-                told["X-Request-Id"] = about.request_id
-                if settings.tls_cert is not None:
-                    told.setdefault("Strict-Transport-Security", "max-age=31536000")
-                if not intake.bodyless and not await intake.drain():
-                    told["Connection"] = "close"
+                told = [(name.lower(), value) for name, value in message.get("headers", ())]
+                there = {name for name, _ in told}
+                told += [header for header in self._headers if header[0] not in there]
+                _put(told, there, b"x-request-id", about.request_id.encode())
+                if not (intake.bodyless or intake.complete) and not await intake.drain():
+                    _put(told, there, b"connection", b"close")
+                message["headers"] = told
             await send(message)
 
-        with tracing.span(about, headers):
+        with tracing.span(about, scope):
             try:
                 await self._app(scope, intake, answer)
             except Exception as error:  # the client gets an answer and the log the reason, whatever it is
@@ -111,7 +112,14 @@ class Door:
         log.log(level, "request", extra={"fields": fields})
 
 
-def _length(headers: Headers) -> int | None:
+def _put(told: list[tuple[bytes, bytes]], there: set[bytes], name: bytes, value: bytes) -> None:
+    """Set a header, whatever the route said of it."""
+    if name in there:
+        told[:] = [header for header in told if header[0] != name]
+    told.append((name, value))
+
+
+def _length(headers: dict[bytes, bytes]) -> int | None:
     """The Content-Length, None where there is none; the HTTP parser refused what is no number."""
-    text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    text = headers.get(b"content-length", b"")
+    return int(text) if text.isdigit() else None

@@ -26,6 +26,8 @@ REDIRECTS = 3
 SECONDS = 10.0
 _CHUNK = 65_536
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in its last four bytes
+_UNICAST = ipaddress.ip_network("2000::/3")  # Python calls old site-local addresses (fec0::/10) global, too
+_EXAMPLES = ipaddress.ip_network("3fff::/20")  # for documentation (RFC 9637)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,6 +44,8 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(address.packed[-4:])
         if inner is not None:
             return is_public(inner)
+        if address not in _UNICAST or address in _EXAMPLES:
+            return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

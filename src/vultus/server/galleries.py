@@ -1,4 +1,4 @@
-"""The galleries of a folder by name: found, opened once, made, deleted."""
+"""The galleries of a folder by name: found, opened once, made, changed, deleted."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import re
 import shutil
 import threading
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from vultus.errors import ConflictError, InputError, NotFoundError, StorageError
+from vultus.errors import ConflictError, InputError, NotFoundError, StorageError, VultusError
 from vultus.gallery import Gallery
 from vultus.gallery.masterkey import read_master_key
 from vultus.gallery.store import DATABASE
 from vultus.server.auth import GALLERY_NOT_FOUND
+from vultus.server.descriptions import Descriptions
 from vultus.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Galleries(ABC):
         """Nothing is opened yet."""
         self.settings = settings
         self._master_key = None if settings.master_key is None else read_master_key(settings.master_key)
+        self.descriptions = Descriptions(settings.state / "galleries.json")
         self._lock = threading.RLock()
         self._open: dict[str, Gallery] = {}
         self._opening: dict[str, threading.Lock] = {}
@@ -92,13 +95,30 @@ class Galleries(ABC):
             self._open[name] = self._opened(self.settings.root / name, create=True, **options)
             return self._open[name]
 
+    def aside(self, name: str) -> Gallery:
+        """A gallery opened once more and without the service's models, for whoever changes its model; to be closed.
+
+        Refused (NotFoundError): one that is not there.
+        """
+        folder = self._folder(name)
+        if folder is None or not (folder / DATABASE).exists():
+            raise NotFoundError(GALLERY_NOT_FOUND.format(name=name))
+        return Gallery.open(folder, create=False, master_key=self._master_key)
+
     def delete_gallery(self, name: str) -> None:
-        """Close a gallery and delete its folder; it is gone at once, also after a crash half-way."""
+        """Close a gallery and delete its folder; it is gone at once, also after a crash half-way.
+
+        Also one that cannot be opened: whose key is lost, which is damaged, or of another model.
+        """
         if self.single:
             raise ConflictError("one gallery alone is served here, it cannot be deleted")
+        folder = self._folder(name)
         with self._lock:
-            self.gallery(name).close()
-            del self._open[name]
+            if folder is None or not (folder / DATABASE).exists():
+                raise NotFoundError(GALLERY_NOT_FOUND.format(name=name))
+            if (found := self._open.pop(name, None)) is not None:
+                with suppress(VultusError):  # what could not be tidied up goes with the rest
+                    found.close()
             self._people.pop(name, None)
             self._opening.pop(name, None)
             gone = self.settings.state / f"deleted-{uuid4().hex}"
@@ -107,6 +127,7 @@ class Galleries(ABC):
                 shutil.rmtree(gone)
             except OSError as error:
                 raise StorageError(f"the gallery {name} cannot be deleted ({error.strerror})") from error
+        self.descriptions.write(name, "")
 
     def people(self, name: str, gallery: Gallery) -> tuple[Person, ...]:
         """Everybody of a gallery by name; the list is made anew when the gallery has changed."""

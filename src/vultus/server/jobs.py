@@ -1,36 +1,50 @@
 """Work that outlasts a request: queued, done one at a time, told as it goes on.
 
-Jobs live as long as the process. One that runs when the server is stopped ends as
-"cancelled"; what it was given is deleted with it.
+The rows of a job live as long as the process, and so does what it was given. That it was accepted and
+how far it came is written down (`vultus.server.job_record`): a job that waited or ran when the server was
+stopped, or was killed, is "interrupted", and says so also after the next start, with what to do about it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, cast
 
-from vultus.errors import ConflictError, NotFoundError
+from vultus.errors import ConflictError, NotFoundError, StorageError
+from vultus.server.job_record import JobRecord, Kept
 from vultus.server.problems import Problem, problem_of, too_many
 
-__all__ = ["Job", "Jobs", "Stopped"]
+__all__ = ["MOST", "OWN", "ROWS", "Job", "Jobs", "Kind", "Status", "Stopped"]
 
 log = logging.getLogger("vultus.server")
 
-Status = Literal["queued", "running", "done", "failed", "cancelled"]
+Kind = Literal["video", "cluster", "migrate"]
+Status = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
+MOST = 16  # jobs of all keys that may wait or run
+OWN = 4  # of one key
+ROWS = 100_000  # of one job
 _KEPT = 100  # finished jobs
-_WAITING = 16  # jobs of all keys
-_OWN = 4  # of one key
-_ROWS = 100_000
-_ENDED = ("done", "failed", "cancelled")
+_ENDED = ("done", "failed", "cancelled", "interrupted")
+_WRITTEN = 1.0  # seconds between two notes of how far a job is
+
+_INTERRUPTED: dict[Kind, str] = {
+    "video": "the server ended when {at} frames were searched; the rows until then are not kept, the decisions stand "
+    "in the journal: send the film again",
+    "cluster": "the server ended when {at} pictures were read; nothing of it is kept: send the pictures again",
+    "migrate": "the server ended when {at} faces were embedded anew; those are kept, and unless it had switched "
+    "already the gallery still has its old model: POST /v1/galleries/{gallery}/migrations goes on from there",
+}
 
 
 class Stopped(Exception):
@@ -41,7 +55,7 @@ class Stopped(Exception):
 class Job:
     """One piece of work, its progress and its rows so far."""
 
-    kind: Literal["video", "cluster"]
+    kind: Kind
     owner: str  # id of the key
     gallery: str
     seconds: float  # that it may take
@@ -49,11 +63,13 @@ class Job:
     status: Status = "queued"
     created: str = field(default_factory=lambda: _now())
     ended: str | None = None
-    done: int = 0  # frames or pictures
+    done: int = 0  # frames, pictures or faces
     total: int | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
+    lost: int = 0  # rows that an earlier process had
     problem: Problem | None = None
     cancelled: bool = False
+    stopping: bool = False  # the server is
     _deadline: float = float("inf")
     _changed: Callable[[], None] = lambda: None
 
@@ -71,16 +87,42 @@ class Job:
 
     def add(self, row: dict[str, Any]) -> None:
         """Give a row of the answer."""
-        if len(self.rows) >= _ROWS:
+        if len(self.rows) >= ROWS:
             raise Stopped
         self.rows.append(row)
         self._changed()
+
+    def interrupt(self, at: str | None = None) -> None:
+        """The server ended, or ends, before the job did. at: when it was last seen, now if None."""
+        self.status = "interrupted"
+        self.ended = at or _now()
+        reached = str(self.done) if self.total is None else f"{self.done} of {self.total}"
+        detail = _INTERRUPTED[self.kind].format(at=reached, gallery=self.gallery)
+        self.problem = Problem(503, "interrupted", detail)
+
+    def kept(self) -> Kept:
+        """As it is written down."""
+        rows = len(self.rows) or self.lost
+        return Kept(
+            self.id,
+            self.kind,
+            self.owner,
+            self.gallery,
+            self.created,
+            self.ended or _now(),
+            self.status,
+            self.done,
+            self.total,
+            rows,
+        )
 
 
 class Jobs:
     """The queue, and the thread that works it off."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
+        """path: of the file that says after a restart what became of jobs; None: nothing does."""
+        self._record = None if path is None else JobRecord(path)
         self._lock = threading.Condition()
         self._jobs: dict[str, Job] = {}
         self._queue: deque[tuple[Job, Callable[[Job], None], Callable[[], None]]] = deque()
@@ -88,6 +130,22 @@ class Jobs:
         self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
+        self._noted = 0.0  # when progress was last written down
+        for kept in () if self._record is None else self._record.unfinished():
+            job = Job(
+                cast("Kind", kept.kind),
+                kept.owner,
+                kept.gallery,
+                0.0,
+                id=kept.id,
+                created=kept.created,
+                done=kept.done,
+                total=kept.total,
+                lost=kept.rows,
+            )
+            job.interrupt(kept.seen)
+            self._jobs[job.id] = job
+            self._note(job)
 
     @property
     def depth(self) -> int:
@@ -102,24 +160,29 @@ class Jobs:
         self._thread.start()
 
     def stop(self) -> None:
-        """Cancel what waits and what runs, and end."""
+        """Interrupt what waits and what runs, and end."""
         with self._lock:
             self._stopping = True
             for job in self._jobs.values():
+                job.stopping = not job.cancelled
                 job.cancelled = True
             self._lock.notify_all()
         if self._thread is not None:
             self._thread.join()
+        if self._record is not None:
+            self._record.close()
 
     def submit(self, job: Job, work: Callable[[Job], None], clean: Callable[[], None] = lambda: None) -> Job:
         """Queue a job. clean: called in any case when it is over. Refused (429): too many wait."""
         with self._lock:
             waiting = [one for one in self._jobs.values() if not one.over]
-            if self._stopping or len(waiting) >= _WAITING or sum(one.owner == job.owner for one in waiting) >= _OWN:
+            if self._stopping or len(waiting) >= MOST or sum(one.owner == job.owner for one in waiting) >= OWN:
                 raise too_many("queue_full", f"{len(waiting)} jobs wait or run already; try again later", 10)
             for old in [one for one in self._jobs.values() if one.over][: max(0, len(self._jobs) - _KEPT)]:
-                del self._jobs[old.id]
-            job._changed = self._changed
+                self._forget(old)
+            if self._record is not None:
+                self._record.write(job.kept())  # before it is accepted: a disk that is full refuses it
+            job._changed = lambda: self._progressed(job)
             self._jobs[job.id] = job
             self._queue.append((job, work, clean))
             self._lock.notify_all()
@@ -130,7 +193,9 @@ class Jobs:
         with self._lock:
             job = self._jobs.get(identity)
         if job is None or owner not in (None, job.owner):
-            raise NotFoundError(f"expected the id of a job, got {identity!r}; jobs end with the server")
+            raise NotFoundError(
+                f"expected the id of a job, got {identity!r}; one that had ended is forgotten at the next start"
+            )
         return job
 
     def list(self, owner: str | None) -> tuple[Job, ...]:
@@ -143,7 +208,7 @@ class Jobs:
         job = self.get(identity, owner)
         with self._lock:
             if job.over:
-                self._jobs.pop(job.id, None)
+                self._forget(job)
             job.cancelled = True
         return job
 
@@ -176,6 +241,31 @@ class Jobs:
             except TimeoutError:
                 yield "", told, None
 
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+        if self._record is not None:
+            with self._told():
+                self._record.forget(job.id)
+
+    def _note(self, job: Job) -> None:
+        """Write down how a job stands; the work does not fail for it."""
+        self._noted = time.monotonic()
+        if self._record is not None:
+            with self._told():
+                self._record.write(job.kept())
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except StorageError as error:
+            log.error("%s", error)
+
+    def _progressed(self, job: Job) -> None:
+        if time.monotonic() - self._noted > _WRITTEN:
+            self._note(job)
+        self._changed()
+
     def _changed(self) -> None:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended
@@ -197,21 +287,21 @@ class Jobs:
             finally:
                 clean()
                 job.ended = _now()
+                self._note(job)
                 self._changed()
 
     def _do(self, job: Job, work: Callable[[Job], None]) -> None:
         if job.cancelled:
-            job.status = "cancelled"
+            self._end(job)
             return
         job.status = "running"
         job._deadline = time.monotonic() + job.seconds
+        self._note(job)
         self._changed()
         try:
             work(job)
         except Stopped:
-            job.status = "cancelled"
-            if not job.cancelled:
-                job.problem = Problem(422, "too_large", "the job took longer, or gave more rows, than a job may")
+            self._end(job)
         except Exception as error:  # the job fails, the server goes on
             job.problem = problem_of(error)
             job.status = "failed"
@@ -219,6 +309,15 @@ class Jobs:
                 log.exception("a job failed")
         else:
             job.status = "done"
+
+    def _end(self, job: Job) -> None:
+        """Before it was done: the server stops, somebody cancelled it, or it had its time."""
+        if job.stopping:
+            job.interrupt()
+            return
+        job.status = "cancelled"
+        if not job.cancelled:
+            job.problem = Problem(422, "too_large", "the job took longer, or gave more rows, than a job may")
 
 
 _QUIET = 10.0  # seconds after which a stream says that it is alive

@@ -114,6 +114,8 @@ class Intake:
 
     async def drain(self) -> bool:
         """Read on for a moment and forget it; whether the body has come to its end."""
+        if self.complete:
+            return True
         if not self.invited and self._deadline is None:
             return False
         left = _DRAIN_BYTES

@@ -23,6 +23,8 @@ _HELP = {
     "vultus_faces_total": "Faces found in pictures.",
     "vultus_identify_total": "Faces searched, by outcome.",
     "vultus_verify_total": "Comparisons, by outcome.",
+    "vultus_not_live_total": "Faces refused as not taken for living ones, by what they came for.",
+    "vultus_challenges_total": "Live checks that were answered, by outcome.",
     "vultus_groups_total": "Groups of pictures that were analysed together.",
     "vultus_refused_total": "Requests refused, by reason.",
     "vultus_queue_depth": "Pictures that wait to be analysed.",
@@ -54,22 +56,27 @@ class Metrics:
 
     def count(self, name: str, by: float = 1, **labels: str) -> None:
         """Add to a counter."""
-        place = tuple(sorted(labels.items()))
+        place = _place(labels)
         with self._lock:
             series = self._counts.setdefault(name, {})
             series[place] = series.get(place, 0) + by
 
-    def observe(self, name: str, seconds: float, **labels: str) -> None:
-        """Add to a histogram."""
-        place = tuple(sorted(labels.items()))
+    def observe(self, name: str, seconds: float, *, times: int = 1, **labels: str) -> None:
+        """Add to a histogram. times: how often it took so long."""
+        place = _place(labels)
         with self._lock:
-            values = self._times.setdefault(name, {}).setdefault(place, [0.0] * (len(BUCKETS) + 2))
-            values[bisect_left(BUCKETS, seconds)] += 1
-            values[-1] += seconds
+            series = self._times.get(name)
+            if series is None:
+                series = self._times[name] = {}
+            values = series.get(place)
+            if values is None:
+                values = series[place] = [0.0] * (len(BUCKETS) + 2)
+            values[bisect_left(BUCKETS, seconds)] += times
+            values[-1] += seconds * times
 
     def gauge(self, name: str, read: Callable[[], float], **labels: str) -> None:
         """Ask `read` whenever the metrics are asked for."""
-        self._gauges[name] = (tuple(sorted(labels.items())), read)
+        self._gauges[name] = (_place(labels), read)
 
     @contextmanager
     def stage(self, stage: str) -> Iterator[None]:
@@ -82,7 +89,7 @@ class Metrics:
 
     def value(self, name: str, **labels: str) -> float:
         """A counter as it stands, or the number of a histogram's observations; 0 when nothing was counted."""
-        place = tuple(sorted(labels.items()))
+        place = _place(labels)
         with self._lock:
             if name in self._times:
                 return sum(self._times[name].get(place, [0.0])[:-1])
@@ -110,6 +117,10 @@ class Metrics:
         for name, (place, read) in sorted(self._gauges.items()):
             lines += [*_head(name, "gauge"), f"{name}{_braces(place)} {read():g}"]
         return "\n".join(lines) + "\n"
+
+
+def _place(labels: dict[str, str]) -> Labels:
+    return tuple(sorted(labels.items())) if len(labels) > 1 else tuple(labels.items())
 
 
 def _head(name: str, kind: str) -> list[str]:

@@ -7,6 +7,11 @@ near the threshold is a full probe, a clear match little, a clear "unknown" whos
 withheld nothing. When the probes of one person are used up, the key's searches of that
 gallery wait, whoever they are about: a refusal that depended on the face would tell as
 much as an answer.
+
+What goes with a score, such as its error rate, is of the score as it is told. The scores as they
+were stand in the journal, with threshold and model, since a decision that cannot be checked
+afterwards is none. The journal is read by auditors, who can compare nothing, and administrators,
+who set the policy; no other role reaches it, and no other route repeats it.
 """
 
 from __future__ import annotations

@@ -15,10 +15,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from vultus import errors
 from vultus.errors import VultusError
 from vultus.server import logs
+from vultus.server.wording import reasons, worded
 
 __all__ = ["CODES", "Problem", "answer", "problem_of", "register", "too_many", "voice"]
 
@@ -38,6 +40,7 @@ CODES: tuple[tuple[type[VultusError], int, str], ...] = (
     (errors.ContractMismatchError, 409, "contract_mismatch"),
     (errors.ConflictError, 409, "conflict"),
     (errors.GalleryBusyError, 503, "gallery_busy"),
+    (errors.MasterKeyError, 503, "master_key"),
     (errors.GalleryError, 503, "gallery_unusable"),
     (errors.VideoError, 400, "invalid_video"),
     (errors.OperatingPointError, 422, "no_operating_point"),
@@ -53,12 +56,17 @@ TITLES = {
     "no_face": "A face was needed and none was found",
     "several_faces": "One face was needed and several were found",
     "face_refused": "The face is not good enough",
+    "not_live": "The face is not taken for a living one",
+    "challenge_failed": "The live check was not answered as asked",
     "invalid_vector": "The embedding cannot be used",
     "not_found": "There is no such thing",
     "contract_mismatch": "Embeddings of two models would meet",
-    "conflict": "The name or the face is taken",
+    "conflict": "What is there already stands in the way",
     "gallery_busy": "Another process holds the gallery",
     "gallery_unusable": "The gallery cannot be used",
+    "master_key": "The gallery is sealed and its keys are not at hand",
+    "migration_refused": "The gallery was not migrated",
+    "interrupted": "The server ended before the job did",
     "invalid_video": "The film cannot be read",
     "no_operating_point": "No threshold stands for that error rate",
     "missing_extra": "An optional package is not installed",
@@ -66,7 +74,7 @@ TITLES = {
     "weights_unusable": "A model file is missing or damaged",
     "storage_unusable": "The disk is full or cannot be written",
     "unauthorized": "A valid key is needed",
-    "forbidden": "The key's role does not allow this",
+    "forbidden": "This is not allowed",
     "rate_limited": "Too many requests",
     "queue_full": "More pictures wait than can be served",
     "probe_limit": "Too many probes of one person",
@@ -78,6 +86,12 @@ TITLES = {
     "idempotency_busy": "The same request is being done",
     "internal": "Our fault",
 }
+
+# The library's own sentence names files of the server, which are nobody's business outside.
+_MASTER_KEY = (
+    "the gallery is sealed, and the server has no master key or key file that opens it; whoever runs the server must "
+    "name the right one (VULTUS_MASTER_KEY_FILE, or vultus serve --master-key FILE) and start it again"
+)
 
 Voice = Callable[[Request, "Problem"], Response]
 
@@ -124,19 +138,21 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, RequestValidationError):
-        wrong = [{"in": ".".join(map(str, one["loc"])), "reason": one["msg"]} for one in error.errors()]
+        wrong = reasons(error.errors())
         detail = "; ".join(f"{one['in']}: {one['reason']}" for one in wrong[:3])
         return Problem(422, "invalid_request", detail or "the request cannot be read", more={"errors": wrong[:20]})
     if isinstance(error, HTTPException):
         if isinstance(error.__cause__, VultusError):  # raised while FastAPI read the body
             return problem_of(error.__cause__)
+        if error.status_code == 400:  # FastAPI's word for bytes that are no text
+            return Problem(422, "invalid_request", "the body is not JSON in UTF-8")
         names = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         code = names.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal")
         return Problem(error.status_code, code, str(error.detail), headers=error.headers)
     for kind, status, code in CODES:
         if isinstance(error, kind):
             headers = {"Retry-After": "1"} if code == "gallery_busy" else None
-            return Problem(status, code, str(error), headers=headers)
+            return Problem(status, code, _MASTER_KEY if code == "master_key" else str(error), headers=headers)
     return Problem(500, "internal", "something broke here; the server's log knows the request by its id")
 
 
@@ -166,8 +182,26 @@ def answer(request: Request, error: Exception) -> Response:
         log.error("%s: %s", type(error).__name__, error, exc_info=error if problem.status == 500 else None)
     root = str(request.app.state.service.settings.root)
     problem.detail = problem.detail.replace(f"{root}/", "").replace(root, "the galleries")
+    if problem.status in (404, 405) and isinstance(error, HTTPException):
+        _explain(request, problem)
     logs.current().problem = problem.code
     return _speaker(request)(request, problem)
+
+
+def _explain(request: Request, problem: Problem) -> None:
+    """Say what there is instead: Starlette names the methods of the first route that fits, and no more."""
+    path = request.url.path
+    if problem.status == 404:
+        problem.detail = f"there is nothing at {path[:200]}; see /v1/openapi.json"
+        return
+    scopes = [{**request.scope, "method": method} for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")]
+    allowed = [
+        scope["method"]
+        for scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
+    ]
+    problem.headers["Allow"] = ", ".join(allowed)
+    problem.detail = f"expected {' or '.join(allowed) or 'no request'} at this address, got {request.method[:20]}"
 
 
 def _speaker(request: Request) -> Voice:
@@ -178,5 +212,6 @@ def _speaker(request: Request) -> Voice:
 
 
 def _problem_json(request: Request, problem: Problem) -> Response:
+    problem.detail = worded(problem.detail)
     body = problem.body(logs.current().request_id)
     return JSONResponse(body, problem.status, headers=problem.headers, media_type=MEDIA_TYPE)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from vultus.analyzer import why_not_live
 from vultus.server import logs
 from vultus.server.decisions import Decisions
 from vultus.server.journal import Journal
+from vultus.server.living import evidence as evidence_of
 from vultus.server.metrics import Metrics
 from vultus.server.policy import Probes, ScorePolicy
 from vultus.server.settings import Settings
 
 if TYPE_CHECKING:
     from vultus.gallery.values import Enrolment, Identification
+    from vultus.types import Liveness
 
 __all__ = ["Recording"]
 
@@ -66,14 +69,31 @@ class Recording(ABC):
         *,
         gallery: str = "",
         target: str = "",
+        reason: str = "",
         revision: int | None = None,
         **evidence: Any,
     ) -> None:
         """As `note` for what changes nothing: on the disk within a moment, see `vultus.server.decisions`."""
-        self.decisions.add([_entry(key, action, gallery, target, revision, evidence)])
+        self.decisions.add([_entry(key, action, gallery, target, revision, evidence, reason)])
 
-    def note_decisions(self, key: str, gallery: str, sha256: str, found: Iterable[Identification]) -> None:
-        """Write the answers about one picture into the journal: what was decided, on which evidence."""
+    def note_not_live(self, key: str, action: str, answer: Liveness, *, gallery: str = "", **about: Any) -> None:
+        """Write into the journal that a face was refused since it is not taken for a living one, and why."""
+        self.metrics.count("vultus_not_live_total", action=action)
+        told = {"decision": "not_live", **evidence_of(answer), **about}
+        self.note_decision(key, action, gallery=gallery, reason=why_not_live(answer), **told)
+
+    def note_decisions(
+        self,
+        key: str,
+        gallery: str,
+        sha256: str,
+        found: Iterable[Identification],
+        live: Sequence[Liveness] = (),
+    ) -> None:
+        """Write the answers about one picture into the journal: what was decided, on which evidence.
+
+        live: of all of its faces, where that was asked for.
+        """
         entries = []
         for one in found:
             operating = one.operating
@@ -86,8 +106,14 @@ class Recording(ABC):
                 "picture": sha256,
                 "face": one.ordinal,
             }
+            reason = ""
+            if live:
+                evidence |= evidence_of(live[one.ordinal])
+                reason = why_not_live(live[one.ordinal])
+            if reason:
+                self.metrics.count("vultus_not_live_total", action="identify")
             target = one.candidates[0].id if one.status == "match" else ""
-            entries.append(_entry(key, "identify", gallery, target, one.revision, evidence))
+            entries.append(_entry(key, "identify", gallery, target, one.revision, evidence, reason))
         self.decisions.add(entries)
 
     def note_enrolment(self, key: str, gallery: str, done: Enrolment, revision: int) -> None:

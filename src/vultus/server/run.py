@@ -8,7 +8,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Running", "first_key", "running", "serve"]
 
 FIRST_GALLERY = "people"  # made on the first start, so that there is one to begin with
+FILES = 512  # that the galleries and the server itself may have open beside the connections
 KEEP_ALIVE = 15  # seconds that an idle connection is kept for the client's next request
 
 
@@ -86,6 +87,7 @@ def serve(
     unless told to, an address that is taken, TLS files that are none.
     """
     settings.check_exposure()
+    _allow_files(settings.connections + FILES)
     with _bound(settings) as bound:
         app = create_app(settings, analyzer, operating)
         service: Service = app.state.service
@@ -183,6 +185,20 @@ def _prepared(settings: Settings, app: FastAPI, started: Callable[[str], None]) 
     except (OSError, ssl.SSLError) as error:
         raise InputError(f"the TLS files cannot be used ({error}); give a PEM certificate and its key") from error
     return _Server(config, app.state.service, started)
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise this process's bound of open files, often 1024: idle connections alone would use that up."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS has another bound still
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _bound(settings: Settings) -> socket.socket:

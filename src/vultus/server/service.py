@@ -25,17 +25,19 @@ from vultus.errors import NotFoundError, StorageError
 from vultus.gallery import Gallery
 from vultus.operating import table_for
 from vultus.server import fetching, logs
-from vultus.server.batching import Answer, Readers
+from vultus.server.batching import Answer, Readers, liveness
+from vultus.server.chosen import Chosen
 from vultus.server.galleries import GALLERY_NAME, Galleries
 from vultus.server.idempotency import Replies
 from vultus.server.jobs import Jobs
 from vultus.server.keys import Keys, server_secret
 from vultus.server.limits import Buckets, Held
+from vultus.server.livechecks import LiveChecks
 from vultus.server.points import Points
 from vultus.server.problems import Problem
 from vultus.server.recording import Recording
 from vultus.server.settings import Settings
-from vultus.types import OperatingPoint
+from vultus.types import Box, Face, OperatingPoint
 from vultus.verification import Table
 
 if TYPE_CHECKING:
@@ -81,7 +83,9 @@ class Service(Galleries, Recording):
         Recording.__init__(self, settings)
         self.replies = Replies(settings.state / "replies.sqlite", secret)
         self.points = Points(settings.state / "points.json")
-        self.jobs = Jobs()
+        self.live_galleries = Chosen(settings.state / "live.json")
+        self.checks = LiveChecks(settings.challenges)
+        self.jobs = Jobs(settings.state / "jobs.sqlite")
         self.buckets = Buckets()
         self.held = Held(settings.held_bytes)
         self.stopping = asyncio.Event()  # streams end when it is set
@@ -124,6 +128,8 @@ class Service(Galleries, Recording):
         if self._analyzer is None:
             self._analyzer = await asyncio.to_thread(_default_analyzer)
         await asyncio.to_thread(self._clean)
+        if self.settings.require_live:  # a server that cannot tell does not start
+            await asyncio.to_thread(_try_liveness, self._analyzer)
         self._readers = Readers(self._analyzer, self.settings, self.metrics)
         self._readers.start()
         self.jobs.start()
@@ -141,19 +147,25 @@ class Service(Galleries, Recording):
             await asyncio.to_thread(self._readers.stop)
         await asyncio.to_thread(self._close)
 
-    async def read(self, data: bytes, *, embed: bool = True) -> Answer:
+    async def read(self, data: bytes, *, embed: bool = True, live: bool = False, mesh: bool = False) -> Answer:
         """A picture's digest and size, and its faces, the largest first, at most `settings.faces`.
 
-        embed: with embeddings. Refused: no picture (ImageFormatError), over the limits of bytes or pixels
-        (ImageTooLargeError), too many waiting (Problem 429).
+        embed, live, mesh: see `batching.Wanted`. Refused: no picture (ImageFormatError), over the limits of bytes or
+        pixels (ImageTooLargeError), too many waiting (Problem 429).
         """
-        return await asyncio.wrap_future(self.submit(data, logs.current().key, embed=embed))
+        return await asyncio.wrap_future(self.submit(data, logs.current().key, embed=embed, live=live, mesh=mesh))
 
-    def submit(self, data: bytes, owner: str, *, embed: bool = True) -> Future[Answer]:
+    def submit(
+        self, data: bytes, owner: str, *, embed: bool = True, live: bool = False, mesh: bool = False
+    ) -> Future[Answer]:
         """As `read`, for threads. owner: whose turn it takes."""
         if self._readers is None:
             raise StorageError("the service has not started")
-        return self._readers.submit(data, owner, embed=embed)
+        return self._readers.submit(data, owner, embed=embed, live=live, mesh=mesh)
+
+    def requires_live(self, gallery: str = "") -> bool:
+        """Faces must be taken for living ones: everywhere, or in this gallery."""
+        return self.settings.require_live or self.live_galleries.has(gallery)
 
     async def fetch(self, url: str, limit: int) -> bytes:
         """What lies at a public address. Refused (Problem 403): fetching is off, which is the default."""
@@ -190,6 +202,7 @@ class Service(Galleries, Recording):
         """As `Galleries.delete_gallery`, with everything that was kept about it."""
         super().delete_gallery(name)
         self.points.choose(name, None)
+        self.live_galleries.choose(name, False)
         self.replies.forget(name)
 
     def forget_person(self, gallery: str, person: str) -> None:
@@ -240,3 +253,10 @@ def _default_analyzer() -> Analyzer:
     from vultus.defaults import default_analyzer
 
     return default_analyzer()
+
+
+def _try_liveness(analyzer: Analyzer) -> None:
+    """Load attack detection. Refused: an analyzer without it (Problem 501), weights that are missing (WeightsError)."""
+    image = np.full((96, 96, 3), 128, dtype=np.uint8)
+    points = np.array([(40, 40), (56, 40), (48, 50), (42, 58), (54, 58)], dtype=np.float32)
+    liveness(analyzer, image, [Face(Box(32, 28, 64, 68), points, 1.0)])

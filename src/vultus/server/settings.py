@@ -53,6 +53,8 @@ class Settings:
     score_floor: bool = True  # no similarity below the operating threshold
     score_decimals: int = 2
     probes_per_person: int = 100  # telling answers about one person for one key an hour; 0: no bound
+    require_live: bool = False  # faces that are enrolled, searched or compared must be taken for living ones
+    challenges: int = 60  # live checks that one key may ask for in an hour
     fetch_urls: bool = False  # pictures by address
     key_file: Path | None = None  # the server's own secret; None: beside the galleries
     master_key: Path | None = None  # file of the key that seals galleries; None: as the environment says

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
+
+from starlette.datastructures import Headers
 
 from vultus.server.logs import About
 
@@ -29,14 +31,27 @@ def _opentelemetry() -> tuple[Any, Any] | None:
         return None
 
 
-@contextmanager
-def span(about: About, headers: Mapping[str, str]) -> Iterator[None]:
-    """Everything inside is one span, which continues the caller's trace if there is one."""
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+def span(about: About, scope: MutableMapping[str, Any]) -> AbstractContextManager[None]:
+    """Everything inside is one span, which continues the caller's trace if there is one.
+
+    scope: of ASGI. Nothing is done where nobody set OpenTelemetry up and the caller names no trace.
+    """
     modules = _opentelemetry()
     if modules is None:
-        yield
-        return
+        return _NOTHING
     trace, propagate = modules
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        fields = {field.lower().encode() for field in propagate.get_global_textmap().fields}
+        if not any(name in fields for name, _ in scope["headers"]):
+            return _NOTHING
+    return _span(about, Headers(scope=scope), trace, propagate)
+
+
+@contextmanager
+def _span(about: About, headers: Headers, trace: Any, propagate: Any) -> Iterator[None]:
     tracer = trace.get_tracer("vultus.server")
     kind = trace.SpanKind.SERVER
     with tracer.start_as_current_span(about.method, context=propagate.extract(headers), kind=kind) as current:

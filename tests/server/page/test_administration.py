@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from vultus import server
 
 from .conftest import Desk, enrol, go
 
@@ -119,6 +124,39 @@ def test_the_audit_log_is_read_filtered_verified_and_saved(desk: Desk, open_page
     assert "key:abc" in details
     assert "0" * 64 in details
     assert [line["action"] for line in lines] == ["person.rename", "key.create"]
+
+
+def test_every_action_of_the_server_has_words(desk: Desk, open_page: Open) -> None:
+    """What the sources note in the journal is what the page can name and filter by."""
+    sources = Path(inspect.getfile(server)).parent
+    texts = [path.read_text() for path in sources.rglob("*.py")]
+    kinds = "face|gallery|key|person|feedback"
+    noted = {one for text in texts for one in re.findall(rf'"((?:{kinds})\.[a-z]+)"', text)}
+    page = open_page(desk.make_key("auditor"))
+    go(page, "audit")
+    offered = {
+        one for one in page.get_by_label("What").evaluate("(one) => [...one.options].map((it) => it.value)") if one
+    }
+
+    assert len(noted) > 15
+    assert noted - offered == set()
+
+
+def test_an_auditor_reads_who_decided_on_one_line(desk: Desk, open_page: Open) -> None:
+    desk.server.service.note(
+        "0123456789abcdef",
+        "identify",
+        gallery="staff",
+        target="p" * 32,
+        decision="match",
+        score=0.9,
+        threshold=0.3,
+        fpir=0.01,
+    )
+    page = open_page(desk.make_key("auditor"), width=1000)
+    page.get_by_role("row").nth(1).wait_for()
+
+    assert page.get_by_text("0123456789abcdef", exact=True).bounding_box()["height"] < 50
 
 
 def test_a_changed_audit_log_is_found_out(desk: Desk, open_page: Open) -> None:

@@ -40,6 +40,33 @@ def test_a_person_is_added_by_dropping_pictures(desk: Desk, open_page: Open) -> 
     page.wait_for_function("() => document.querySelectorAll('.faces img').length === 2")  # their kept crops
 
 
+def test_enter_in_the_name_adds(desk: Desk, open_page: Open) -> None:
+    page = open_page(desk.key)
+    go(page, "people/add")
+    page.get_by_label("Name").fill("Ada")
+    page.keyboard.press("Enter")  # nothing to add yet
+    drop(page, upload("one.png", "Ada"))
+    page.get_by_text("Good quality").wait_for()
+    page.get_by_label("Name").press("Enter")
+
+    page.get_by_role("list", name="Faces of Ada").wait_for()
+    assert faces_of(desk, "Ada") == 1
+
+
+def test_everybody_is_shown_by_one_face_that_is_asked_for_at_once(desk: Desk, open_page: Open) -> None:
+    ada = enrol(desk, "Ada")
+    enrol(desk, "Bob")
+    asked: list[str] = []
+    page = open_page(desk.key)
+    page.wait_for_function("() => document.querySelectorAll('.people img').length === 2")
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    page.wait_for_function("() => document.querySelectorAll('.people img').length === 2")
+
+    assert len([one for one in asked if "/persons/" in one or "/faces/" in one]) == 2
+    assert [one for one in asked if f"/persons/{ada.id}" in one] == []
+
+
 def test_doubles_are_told_before_anything_is_kept(desk: Desk, open_page: Open) -> None:
     enrol(desk, "Ada")
     page = open_page(desk.key)

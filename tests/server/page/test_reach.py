@@ -116,6 +116,13 @@ def test_shortcuts_are_listed_and_can_be_switched_off(desk: Desk, open_page: Ope
     page.keyboard.press("?")
     box = page.get_by_role("dialog", name="Keyboard shortcuts")
     assert "Add person" in box.inner_text()
+    page.keyboard.press("Escape")
+    go(page, "thresholds")
+    page.keyboard.press("?")
+    assert [one for one in box.locator("dd").all_inner_texts() if not one.strip()] == []  # each key says what it does
+    page.keyboard.press("Escape")
+    go(page, "people")
+    page.keyboard.press("?")
     box.get_by_label("Single keys are shortcuts").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("?")

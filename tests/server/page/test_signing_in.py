@@ -11,10 +11,10 @@ Open = Callable[..., Any]
 
 SECTIONS = {
     "viewer": ["People", "Thresholds", "Galleries", "Health"],
-    "operator": ["People", "Identify", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
-    "enroller": ["People", "Identify", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
+    "operator": ["People", "Identify", "Live check", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
+    "enroller": ["People", "Identify", "Live check", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
     "admin": [
-        "People", "Identify", "Sort faces", "Decisions", "Thresholds", "Galleries", "Keys and roles", "Audit log", "Health",
+        "People", "Identify", "Live check", "Sort faces", "Decisions", "Thresholds", "Galleries", "Keys and roles", "Audit log", "Health",
     ],
     "auditor": ["Decisions", "Audit log", "Health"],
     "monitor": ["Health"],
@@ -93,7 +93,14 @@ def test_each_role_sees_the_changes_that_it_may_make(desk: Desk, open_page: Open
             seen[role] += page.locator("main").get_by_role("button").all_inner_texts()
         page.get_by_role("button", name="Sign out").click()
 
-    administrators = ["Use this from now on", "Back to what holds", "Make a gallery", "Check", "Delete"]
+    administrators = [
+        "Use this from now on",
+        "Back to what holds",
+        "Make a gallery",
+        "Living faces only",
+        "Check",
+        "Delete",
+    ]
     assert seen["viewer"] == seen["operator"] == []
     assert seen["enroller"] == ["Rename", "Merge with …", "Remove"]
     assert seen["admin"] == ["Rename", "Merge with …", "Remove", "Erase with proof", *administrators]

@@ -138,7 +138,11 @@ export function table(caption, columns, items) {
         "tbody",
         null,
         items.map((item) =>
-          h("tr", null, columns.map((one) => h("td", { class: one.actions ? "actions" : one.number ? "number" : null, "data-label": one.head || null }, one.cell(item)))),
+          h("tr", null, columns.map((one) => {
+            const cell = h("td", { class: one.actions ? "actions" : one.number ? "number" : null, "data-label": one.head || null }, one.cell(item));
+            if (cell.textContent === "–") cell.classList.add("none"); // left out where each row is a card
+            return cell;
+          })),
         ),
       ),
     ),

@@ -3,13 +3,14 @@
 import { ask, inGallery } from "./api.js";
 import { badge, button, h, icon, pairs } from "./dom.js";
 import { qualityOf } from "./faces.js";
+import { livenessRow } from "./liveness.js";
 import { complain, dialog, say } from "./messages.js";
 import { may } from "./session.js";
-import { count, oneIn, rate, score, short, STATUS, STATUS_MEANS } from "./words.js";
+import { count, DECIDED, oneIn, rate, score, short, STATUS, STATUS_MEANS } from "./words.js";
 
 /** One face's decision as a list item. onstrong(true|false): the reader points at it. */
 export function decision(one, operating, { thumb = null, gallery, number = null, sha256 = null, when = null, onstrong = () => {} }) {
-  const [word, sign] = STATUS[one.status] ?? [one.status, "info"];
+  const [word, sign] = wordOf(one);
   const name = one.status === "match" ? h("a", { class: "name clip", href: `#/people/${one.id}` }, one.person) : h("span", { class: "name" }, word);
   return h(
     "li",
@@ -19,14 +20,16 @@ export function decision(one, operating, { thumb = null, gallery, number = null,
       "div",
       { class: "grow stack tight" },
       h("div", { class: "row between" }, h("div", { class: "row grow" }, number !== null && h("span", { class: "unseen" }, `Face ${number}: `), name), badge(one.status, word, sign)),
-      one.status !== "rejected" && operating && meter(one.score, operating.threshold),
-      h("p", { class: "small soft" }, one.status === "rejected" ? STATUS_MEANS.rejected : sentence(one, operating)),
+      one.status !== "rejected" && operating && measured(one.score, operating.threshold),
+      when && h("p", { class: "small soft wrap" }, when),
+      h("p", { class: "small soft" }, one.status === "rejected" ? rejected(one) : sentence(one, operating)),
       one.face && h("div", { class: "row" }, qualityOf(one.face)),
+      one.liveness && livenessRow(one.liveness),
       h(
         "details",
         { class: "small" },
         h("summary", null, "Evidence"),
-        evidence(one, operating, when),
+        evidence(one, operating),
         one.status === "match" && sha256 && may("enroller") && h("div", null, button("This is not that person", () => reject(gallery, one, sha256), { icon: "cross", kind: "small" })),
       ),
     ),
@@ -36,7 +39,12 @@ export function decision(one, operating, { thumb = null, gallery, number = null,
 /** What stands beside a box. */
 export function label(one) {
   if (one.status === "match") return one.score === null ? one.person : `${one.person}  ${one.score.toFixed(2)}`;
-  return STATUS[one.status]?.[0] ?? one.status;
+  return wordOf(one)[0];
+}
+
+function wordOf(one) {
+  if (one.status === "rejected" && one.liveness && one.liveness.live !== true) return one.liveness.live === false ? DECIDED.not_live : ["Living?", "info"];
+  return STATUS[one.status] ?? [one.status, "info"];
 }
 
 function sentence(one, operating) {
@@ -45,8 +53,19 @@ function sentence(one, operating) {
   return STATUS_MEANS[one.status] ?? "";
 }
 
+function rejected(one) {
+  if (one.liveness && one.liveness.live !== true) return "Not searched: a living face is asked for. Whom it shows is not said.";
+  return STATUS_MEANS.rejected;
+}
+
 function oneInPlain(value) {
   return oneIn(value).replace(" in ", " of ");
+}
+
+/** The meter with its number, which the meter itself says aloud. */
+function measured(value, threshold) {
+  const told = value === null ? `< ${threshold.toFixed(2)}` : score(value);
+  return h("div", { class: "measured" }, meter(value, threshold), h("span", { class: "small", "aria-hidden": "true" }, told));
 }
 
 /** The score on a line from 0 to 1, with the threshold marked. */
@@ -61,11 +80,10 @@ export function meter(value, threshold) {
   );
 }
 
-function evidence(one, operating, when) {
+function evidence(one, operating) {
   const others = one.candidates.filter((other) => other.id !== one.id);
   return pairs(
-    when && ["When", when],
-    ["Meaning", STATUS_MEANS[one.status] ?? one.status],
+    ["Meaning", one.status === "rejected" ? rejected(one) : (STATUS_MEANS[one.status] ?? one.status)],
     ["Score", one.score === null ? "below the threshold, not told" : score(one.score)],
     operating && ["Threshold", operating.threshold.toFixed(3)],
     operating && ["Error rate", `${operating.metric} ${rate(operating.target)} against ${count(operating.people, "person", "people")}${operating.extrapolated ? ", beyond what the data can show" : ""}`],

@@ -11,15 +11,14 @@ export function cropOf(gallery, face, label) {
   return place;
 }
 
-/** A person's first face. */
+/** The face that stands for a person; one of whom no more than the id is known is asked for first. */
 export function cover(gallery, person) {
   const place = h("span", { class: "face", "aria-hidden": "true" }, icon("person"));
-  if (person.templates) {
+  if (person.cover !== null) {
     whenSeen(place, async () => {
       try {
-        const faces = await get(inGallery(gallery, "persons", person.id, "faces"));
-        const kept = faces.items.find((one) => one.crop);
-        const url = kept && (await crop(gallery, kept.id));
+        const face = person.cover ?? (await get(inGallery(gallery, "persons", person.id))).cover;
+        const url = face && (await crop(gallery, face));
         if (url) show(place, url);
       } catch {
         // The person may just have been removed; the figure stays.
@@ -51,9 +50,12 @@ function whenSeen(element, work) {
   watcher.observe(element);
 }
 
+const LIVENESS = ["NOT_LIVE", "LIVENESS_UNKNOWN"];
+
 /** Quality from 0 to 1 with a word, or what the gate has against the face. */
 export function qualityOf(face) {
-  if (face.refusals.length) return badge("bad", `Not good enough: ${face.refusals.map(refusal).join(", ")}`, "warn");
+  const poor = face.refusals.filter((one) => !LIVENESS.includes(one.code)); // which is told by itself
+  if (poor.length) return badge("bad", `Not good enough: ${poor.map(refusal).join(", ")}`, "warn");
   const value = face.quality?.score ?? 0;
   const word = value >= 0.7 ? "Good" : value >= 0.5 ? "Fair" : "Weak";
   return badge(value >= 0.7 ? "good" : value >= 0.5 ? "accent" : "warn", `${word} quality ${Math.round(value * 100)} %`, value >= 0.7 ? "check" : null);

@@ -1,6 +1,7 @@
 // The sections of the page: which there are, and which a role may open.
 
 import { may } from "./session.js";
+import { show as check } from "./views/check.js";
 import { show as decisions } from "./views/decisions.js";
 import { show as galleries } from "./views/galleries.js";
 import { show as health } from "./views/health.js";
@@ -15,6 +16,7 @@ import { show as thresholds } from "./views/thresholds.js";
 export const SECTIONS = [
   { id: "people", label: "People", icon: "people", letter: "p", roles: ["viewer"], show: people },
   { id: "identify", label: "Identify", icon: "scan", letter: "i", roles: ["operator"], show: identify },
+  { id: "check", label: "Live check", icon: "live", letter: "c", roles: ["operator"], show: check },
   { id: "sort", label: "Sort faces", icon: "sort", letter: "s", roles: ["operator"], show: sort },
   { id: "decisions", label: "Decisions", icon: "history", letter: "d", roles: ["operator", "auditor"], show: decisions },
   { id: "thresholds", label: "Thresholds", icon: "sliders", letter: "t", roles: ["viewer"], show: thresholds },

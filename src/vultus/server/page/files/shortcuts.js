@@ -46,7 +46,7 @@ export function installShortcuts({ go }) {
 }
 
 export function showShortcuts() {
-  const own = [...document.querySelectorAll("main [data-shortcut]")].map((one) => [one.dataset.shortcut, one.getAttribute("aria-label") ?? one.textContent]);
+  const own = [...document.querySelectorAll("main [data-shortcut]")].map((one) => [one.dataset.shortcut, one.getAttribute("aria-label") || one.textContent || one.labels?.[0]?.firstElementChild?.textContent || one.labels?.[0]?.textContent]);
   const rows = [
     ["?", "This list"],
     ...sectionsFor().map((one) => [`g ${one.letter}`, one.label]),

@@ -12,6 +12,8 @@ export const PROBLEMS = {
   no_face: ["No face was found", "Take a picture in which the face is seen from the front, well lit, and at least 40 pixels wide."],
   several_faces: ["More than one face was found", "Take a picture with this person alone, or cut it to one face."],
   face_refused: ["The face is not good enough", "A sharper, larger or better lit picture from the front helps."],
+  not_live: ["Not taken for a living face", "Somebody must be there in person: with the face well lit, some room around it, and no print, screen or mask. This is evidence, not proof."],
+  challenge_failed: ["The live check was not answered as asked", "Each is good once. Begin another one."],
   conflict: ["That is taken already", null],
   not_found: ["It is not there any more", "Somebody may have removed it. Load the page again."],
   contract_mismatch: ["Two models would meet", "The gallery was made with another model. An administrator must migrate it first."],
@@ -27,6 +29,8 @@ export const PROBLEMS = {
 };
 
 export const REFUSALS = {
+  NOT_LIVE: "not taken for a living face",
+  LIVENESS_UNKNOWN: "living or not cannot be said",
   LOW_CONFIDENCE: "hardly a face",
   SMALL_BOUNDING_BOX: "too small",
   LOW_SHARPNESS: "blurred",
@@ -48,6 +52,17 @@ export const STATUS = {
   rejected: ["Not usable", "info"],
 };
 
+/** What else is decided: by comparisons, by attack detection, by live checks. */
+export const DECIDED = {
+  ...STATUS,
+  different: ["Different", "person"],
+  no_decision: ["No decision", "info"],
+  not_live: ["Not living", "warn"],
+  live: ["Living", "check"],
+  passed: ["Passed", "check"],
+  failed: ["Not passed", "warn"],
+};
+
 export const STATUS_MEANS = {
   match: "The best person reaches the threshold.",
   unknown: "Nobody in the gallery reaches the threshold.",
@@ -59,18 +74,26 @@ export const STATUS_MEANS = {
 const ACTIONS = {
   "identify": "Searched for faces",
   "verify": "Compared two pictures",
+  "liveness": "Asked whether faces are living",
+  "challenge": "Did a live check",
+  "person.refuse": "Refused to enrol: not living",
+  "person.create": "Made a person without faces",
   "person.enroll": "Enrolled pictures",
   "person.rename": "Renamed a person",
   "person.merge": "Merged people",
   "person.split": "Split a person",
   "person.remove": "Removed a person",
   "person.erase": "Erased a person",
+  "face.index": "Stored faces without a person",
   "face.move": "Moved faces",
+  "face.free": "Took faces from a person",
   "face.remove": "Removed a face",
   "feedback.reject": "Rejected a match",
   "feedback.undo": "Took a rejection back",
   "gallery.create": "Made a gallery",
   "gallery.delete": "Deleted a gallery",
+  "gallery.change": "Changed a gallery",
+  "gallery.migrate": "Moved a gallery to another model",
   "gallery.rates": "Changed the error rates",
   "gallery.export": "Exported a gallery",
   "gallery.import": "Imported a gallery",
@@ -78,6 +101,9 @@ const ACTIONS = {
   "key.revoke": "Revoked a key",
   "key.rotate": "Rotated a key",
 };
+
+/** What entries of the audit log may be about. */
+export const KINDS = Object.keys(ACTIONS);
 
 export function action(code) {
   return ACTIONS[code] ?? code.replaceAll(".", " ").replaceAll("_", " ");

@@ -23,7 +23,9 @@ async def detect_faces(call: Call) -> dict[str, Any]:
 
 async def compare_faces(call: Call) -> dict[str, Any]:
     """The largest face of one picture with all of the other."""
-    source, target = await asyncio.gather(call.faces("SourceImage", "NONE"), call.faces("TargetImage", "NONE"))
+    source, target = await asyncio.gather(
+        call.faces("SourceImage", "NONE"), call.faces("TargetImage", "NONE", live=call.service.settings.require_live)
+    )
     _, face = largest(source)
     largest(target)
     floor = call.service.operating.verify(Rates().fmr).threshold

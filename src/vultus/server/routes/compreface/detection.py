@@ -58,7 +58,7 @@ async def verify(
     first, second = await uploads(request, visit, "source_image", "target_image")
     source = await look(visit, first, det_prob_threshold)
     probe = source.readings[one_face(source)]
-    target = await look(visit, second, det_prob_threshold, limit)
+    target = await look(visit, second, det_prob_threshold, limit, decides="verify")
     service = visit.service
     threshold = service.operating.verify(Rates().fmr).threshold
     matches = []

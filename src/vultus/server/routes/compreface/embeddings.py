@@ -103,6 +103,8 @@ async def _field(request: Request, name: str) -> Any:
 
 def _vectors(visit: Visit, given: Any, name: str) -> Vector:
     """Unit rows, (n, D). Refused: another length (400, code 37), no numbers (400, code 26), NaN or zeros (code 36)."""
+    if visit.service.requires_live(visit.gallery):
+        raise Fault(400, Code.ARGUMENT, "living faces are asked for here, and an embedding shows none; send a picture")
     dimension = visit.service.analyzer.contract.dimension
     if not isinstance(given, list) or not all(isinstance(row, list) for row in given):
         raise Fault(400, Code.VALIDATION, f"expected lists of numbers in the field {name}")

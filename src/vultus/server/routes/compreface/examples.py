@@ -45,7 +45,7 @@ async def add(
     if not subject.strip():
         raise Fault(400, Code.EMPTY_FIELD, "Field subject is required and cannot be empty")
     (upload,) = await uploads(request, visit, "file")
-    seen = await look(visit, upload, det_prob_threshold)
+    seen = await look(visit, upload, det_prob_threshold, decides="person.refuse")
     index = one_face(seen)
 
     def work(gallery: Gallery) -> Example:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 
+from vultus.analyzer import why_not_live
 from vultus.errors import ImageTooLargeError, InputError, NoFaceError, TooManyFacesError
 from vultus.server.batching import Picture
 from vultus.server.routes.compreface.access import IMAGE_BYTES, Visit
@@ -66,15 +67,40 @@ async def uploads(request: Request, visit: Visit, *names: str) -> list[Upload]:
     return pictures
 
 
-async def look(visit: Visit, upload: Upload, det_prob: float | None, limit: int = 0) -> Seen:
-    """Read a picture. det_prob: least confidence of a face. limit: how many, the largest; 0: all."""
+async def look(visit: Visit, upload: Upload, det_prob: float | None, limit: int = 0, *, decides: str = "") -> Seen:
+    """Read a picture. det_prob: least confidence of a face. limit: how many, the largest; 0: all.
+
+    decides: what is decided about its faces, as the journal calls it; then they must be taken for living ones where
+    the gallery or the server asks for it. Refused (400, code 36): no face that is.
+    """
     start = time.perf_counter()
-    picture, readings = await visit.service.read(upload.data)
+    live = bool(decides) and visit.service.requires_live(visit.gallery)
+    picture, readings = await visit.service.read(upload.data, live=live)
     milliseconds = (time.perf_counter() - start) * 1000
     chosen = [index for index, one in enumerate(readings) if det_prob is None or one.face.score >= det_prob]
     if not chosen:
         raise NoFaceError("No face is found in the given image")
+    if live:
+        chosen = _living(visit, picture, chosen, decides)
     return Seen(picture, readings, tuple(chosen[:limit] if limit else chosen), milliseconds)
+
+
+def _living(visit: Visit, picture: Picture, chosen: list[int], decides: str) -> list[int]:
+    """Those of the faces that are taken for living ones; the others are noted."""
+    living = [index for index in chosen if picture.liveness[index].live]
+    others = [index for index in chosen if index not in living]
+    for index in others:
+        visit.service.note_not_live(
+            visit.caller.key.id,
+            decides,
+            picture.liveness[index],
+            gallery=visit.gallery,
+            picture=picture.sha256,
+            face=index,
+        )
+    if not living:
+        raise Fault(400, Code.ARGUMENT, why_not_live(picture.liveness[others[0]]))
+    return living
 
 
 def one_face(seen: Seen) -> int:

@@ -44,7 +44,7 @@ async def recognize(
         raise Fault(400, Code.ARGUMENT, "expected detect_faces=true: faces are aligned here by points that are found")
     visit.service.probes.check(visit.caller.key.id, visit.gallery)
     (upload,) = await uploads(request, visit, "file")
-    seen = await look(visit, upload, det_prob_threshold, limit)
+    seen = await look(visit, upload, det_prob_threshold, limit, decides="identify")
     result = [shown(seen, reading, face_plugins, status) for reading in seen.faces]
     found = await visit.on(_identified, visit, seen, min(prediction_count, _MOST))
     for told_face, one in zip(result, found, strict=True):
@@ -65,7 +65,7 @@ async def verify(
     """How like each face is to an example; 0 where it is not like it."""
     visit.service.probes.check(visit.caller.key.id, visit.gallery)
     (upload,) = await uploads(request, visit, "file")
-    seen = await look(visit, upload, det_prob_threshold, limit)
+    seen = await look(visit, upload, det_prob_threshold, limit, decides="verify")
     result = [shown(seen, reading, face_plugins, status) for reading in seen.faces]
     vectors = [reading.embedding for reading in seen.faces if reading.embedding is not None]
     scores = await verified(visit, image_id, vectors, seen.picture.sha256)

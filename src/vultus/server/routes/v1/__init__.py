@@ -2,10 +2,23 @@
 
 from fastapi import APIRouter
 
-from vultus.server.routes.v1 import about, erasing, faces, galleries, jobs, journal, keys, matching, people
+from vultus.server.routes.v1 import (
+    about,
+    challenges,
+    erasing,
+    faces,
+    galleries,
+    jobs,
+    journal,
+    keys,
+    liveness,
+    matching,
+    migrating,
+    people,
+)
 
 __all__ = ["router"]
 
 router = APIRouter()
-for _part in (about, matching, galleries, people, faces, erasing, jobs, journal, keys):
+for _part in (about, matching, liveness, challenges, galleries, migrating, people, faces, erasing, jobs, journal, keys):
     router.routes.extend(_part.router.routes)

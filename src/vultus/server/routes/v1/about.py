@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import fields
 from functools import cache
 from typing import Annotated, Any
 
@@ -9,10 +11,13 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from pydantic import Field
 
 from vultus import __version__, registry
+from vultus.gallery.people import MOST_TEMPLATES
+from vultus.server import idempotency, jobs
 from vultus.server.auth import Caller, allow, public, rule_of, service_of
-from vultus.server.routes.v1 import schemas
+from vultus.server.routes.v1 import matching, paging, schemas, uploads
 from vultus.server.routes.v1.route import Route
 
 __all__ = ["document", "router"]
@@ -41,17 +46,44 @@ class Models(schemas.Answer):
 
 
 class Bounds(schemas.Answer):
-    """What a request may hold."""
+    """Every bound that a request can be refused for, as it holds for the key that asks."""
 
     version: str
-    upload_bytes: int
-    pixels: int
-    faces: int
-    pictures: int
-    request_bytes: int
-    video_bytes: int
-    fetch_urls: bool
-    score_floor: bool
+    upload_bytes: int = Field(description="Of one picture, for this key.")
+    pixels: int = Field(description="Of one picture, and of one frame of a film.")
+    faces: int = Field(description="Of one picture; the largest are told, the others passed over.")
+    pictures: int = Field(description="In one request.")
+    cluster_pictures: int = Field(description="In one request to sort faces.")
+    request_bytes: int = Field(description="Of a body with pictures.")
+    video_bytes: int = Field(description="Of a film, or of an exported gallery.")
+    json_bytes: int = Field(description="Of any other body.")
+    field_bytes: int = Field(description="Of a text in a form.")
+    held_bytes: int = Field(description="Of all bodies that the server receives or works on; above, 429.")
+    head_seconds: float = Field(description="For the lines before the body.")
+    idle_seconds: float = Field(description="Between two pieces of the body; above, 408.")
+    body_seconds: float = Field(description="For a whole body; above, 408.")
+    video_seconds: float = Field(description="For the whole body of a film.")
+    rate: float = Field(description="Requests a second of this key, in the long run; above, 429.")
+    burst: float = Field(description="Requests of this key at once, before the rate holds.")
+    queue: int = Field(description="Pictures of this key that may wait; above, 429.")
+    connections: int = Field(description="Of all clients; above, 503.")
+    probes_per_person: int = Field(description="Close calls about one person for this key an hour; 0: no bound.")
+    jobs: int = Field(description="Of this key that may wait or run; above, 429.")
+    jobs_of_all: int
+    job_seconds: float = Field(description="That a job may take; a migration may take longer.")
+    job_rows: int
+    templates_per_person: int
+    candidates: int
+    page_items: int = Field(description="The highest `limit` of a list.")
+    ids: int = Field(description="People or faces that one change may name.")
+    name_characters: int
+    reason_characters: int
+    idempotency_key_characters: int
+    idempotency_seconds: float = Field(description="For which an answer is kept and given again.")
+    require_live: bool = Field(description="Faces must be taken for living ones in every gallery.")
+    challenges: int = Field(description="Live checks that this key may ask for in an hour.")
+    fetch_urls: bool = Field(description="Pictures may be named by a public address.")
+    score_floor: bool = Field(description="Similarities below the operating threshold are withheld.")
     score_decimals: int
 
 
@@ -74,13 +106,35 @@ async def models(request: Request, _caller: Annotated[Caller, allow("viewer")]) 
 
 
 @router.get("/bounds", response_model=Bounds, summary="What a request may hold")
-async def bounds(request: Request, _caller: Annotated[Caller, allow("viewer")]) -> Bounds:
-    """So that a client can make its pictures small enough before it sends them."""
-    settings = service_of(request).settings
-    names = ("upload_bytes", "pixels", "faces", "pictures", "request_bytes", "video_bytes", "fetch_urls")
+async def bounds(request: Request, caller: Annotated[Caller, allow("viewer")]) -> Bounds:
+    """So that a client can make its pictures small enough, and its requests few enough, before it sends them."""
+    settings, policy, key = service_of(request).settings, service_of(request).policy, caller.key
+    names = set(Bounds.model_fields) & {field.name for field in fields(settings)}
     values: dict[str, Any] = {name: getattr(settings, name) for name in names}
-    policy = service_of(request).policy
-    return Bounds(version=__version__, score_floor=policy.floor, score_decimals=policy.decimals, **values)
+    values |= {
+        "upload_bytes": key.upload_bytes or settings.upload_bytes,
+        "rate": settings.rate if key.rate is None else key.rate,
+        "burst": settings.burst if key.rate is None else max(1.0, key.rate),
+        "score_floor": policy.floor,
+        "score_decimals": policy.decimals,
+        "probes_per_person": policy.probes_per_person,
+    }
+    return Bounds(
+        version=__version__,
+        field_bytes=uploads.FIELD_BYTES,
+        jobs=jobs.OWN,
+        jobs_of_all=jobs.MOST,
+        job_rows=jobs.ROWS,
+        templates_per_person=MOST_TEMPLATES,
+        candidates=matching.MOST_CANDIDATES,
+        page_items=paging.MOST,
+        ids=schemas.MOST_IDS,
+        name_characters=schemas.LONGEST_NAME,
+        reason_characters=schemas.LONGEST_LINE,
+        idempotency_key_characters=idempotency.LONGEST,
+        idempotency_seconds=idempotency.DAY,
+        **values,
+    )
 
 
 @router.get("/openapi.json", dependencies=[public()], include_in_schema=False)
@@ -93,7 +147,7 @@ async def openapi(request: Request) -> JSONResponse:
 def document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document of `/v1` and of the health routes."""
     routes = [
-        route
+        _without_head(route)
         for route in app.routes
         if isinstance(route, APIRoute) and route.path.startswith(("/v1/", "/health/", "/metrics"))
     ]
@@ -103,7 +157,11 @@ def document(app: FastAPI) -> dict[str, Any]:
         summary="Face recognition with stated error rates.",
         description=(
             "Send the key as `Authorization: Bearer vk_…`. Every answer carries `X-Request-Id`; problems are RFC 9457. "
-            "Changes may carry an `Idempotency-Key`, and `If-Match` with the ETag that was read."
+            "Changes may carry an `Idempotency-Key`, and `If-Match` with the ETag that was read. "
+            "Whatever can be read with GET, streams excepted, answers HEAD too. Parameters and fields that are not "
+            "known are refused. Similarities below the operating threshold are withheld and others rounded, whoever "
+            "asks; the scores as they were stand in the journal's evidence, for auditors and administrators alone. "
+            "Jobs are told as `interrupted` when the server ended before they did."
         ),
         routes=routes,
     )
@@ -126,3 +184,10 @@ def document(app: FastAPI) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     return made
+
+
+def _without_head(route: APIRoute) -> APIRoute:
+    """The route as the document shows it; that HEAD is answered is said once, for all."""
+    shown = copy(route)
+    shown.methods = set(route.methods or ()) - {"HEAD"}
+    return shown

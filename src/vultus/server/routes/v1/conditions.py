@@ -23,7 +23,7 @@ def respond(
     """The value with its tag; 304 without it when the client has it already."""
     tag = etag_of(value)
     named = {"ETag": tag, **(headers or {})}
-    if request.method == "GET" and _fits(request.headers.get("if-none-match", ""), tag):
+    if request.method in ("GET", "HEAD") and _fits(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=named)
     return Response(value.model_dump_json(), status, named, media_type="application/json")
 

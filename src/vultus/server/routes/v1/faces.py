@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from vultus.gallery import Gallery, values
+from vultus.gallery import Gallery
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.problems import Problem
 from vultus.server.routes.v1 import schemas, telling
-from vultus.server.routes.v1.changes import change_person, enroll_pictures
+from vultus.server.routes.v1.changes import change_person, enroll_pictures, tell_person
 from vultus.server.routes.v1.conditions import respond
+from vultus.server.routes.v1.demands import ChallengeName, RequireLive, demanded
 from vultus.server.routes.v1.matching import FacesPolicy, Gate
 from vultus.server.routes.v1.route import Route
 from vultus.server.routes.v1.uploads import body_schema, uploaded
@@ -68,12 +69,15 @@ async def add_faces(
     faces: FacesPolicy = "main",
     gate: Gate = "medium",
     force: bool = False,
+    require_live: RequireLive = False,
+    challenge: ChallengeName = "",
 ) -> Response:
     """The person must be there."""
     known = await service_of(request).on(gallery, lambda opened: opened.person(person))
     up = await uploaded(request, caller, ["image"])
     options = {"faces": faces, "gate": gate, "force": force}
-    return await enroll_pictures(request, caller, gallery, known.name, up.pictures, options)
+    demand = demanded(service_of(request), gallery, require_live, challenge)
+    return await enroll_pictures(request, caller, gallery, known.name, up.pictures, options, demand)
 
 
 @router.post("/persons/{person}/faces/move", response_model=schemas.Person, summary="Faces are this person's")
@@ -98,7 +102,7 @@ async def remove_face(
     """Its person stays, even without faces."""
     service = service_of(request)
 
-    def work(opened: Gallery) -> values.Person:
+    def work(opened: Gallery) -> schemas.Person:
         person = opened.remove_face(face)
         service.note(
             caller.key.id,
@@ -109,9 +113,9 @@ async def remove_face(
             revision=opened.revision,
             face=face,
         )
-        return person
+        return tell_person(opened, person)
 
-    return respond(request, telling.person_of(await service.on(gallery, work)))
+    return respond(request, await service.on(gallery, work))
 
 
 @router.get("/faces/{face}/image", response_class=Response, responses={200: _PNG}, summary="The kept crop of a face")

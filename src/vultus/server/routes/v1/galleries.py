@@ -8,16 +8,18 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal
+from urllib.parse import unquote
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from vultus.errors import ConflictError, GalleryError, InputError, StorageError
+from vultus.errors import ConflictError, GalleryError, InputError, MasterKeyError, StorageError
 from vultus.gallery import Gallery, values
 from vultus.server.auth import Caller, allow, service_of
+from vultus.server.descriptions import LONGEST
 from vultus.server.limits import Intake
 from vultus.server.points import LEAST_RATE, Rates
 from vultus.server.problems import Problem
@@ -31,6 +33,12 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/galleries", tags=["galleries"], route_class=Route, responses=schemas.PROBLEMS)
 
+Passphrase = Annotated[
+    str | None, Header(max_length=1000, description="Under which the file is, UTF-8 as percent-encoded text.")
+]
+Description = Annotated[schemas.Line, Field(max_length=LONGEST, description="What it is for, on one line.")]
+Keep = Literal["aligned", "none"]
+
 _FILE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 
 
@@ -40,8 +48,28 @@ class NewGallery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$")
-    keep: Literal["aligned", "none"] = Field(
-        "aligned", description="Keep face crops, so that models can change, or not."
+    keep: Keep = Field("aligned", description="Keep face crops, so that models can change, or not.")
+    description: Description = ""
+    require_live: bool = Field(False, description="Refuse faces that are not taken for living ones.")
+
+
+class SomeRates(schemas.Asked):
+    """Error rates to change; what is left out stays."""
+
+    fpir: float | None = Field(None, ge=LEAST_RATE, le=0.5)
+    fmr: float | None = Field(None, ge=LEAST_RATE, le=0.5)
+
+
+class GalleryChange(schemas.Asked):
+    """What of a gallery can change; what is left out, or null, stays."""
+
+    description: Description | None = None
+    keep: Keep | None = Field(
+        None, description="Of faces that are enrolled from now on; crops that were kept are not thrown away."
+    )
+    rates: SomeRates | None = None
+    require_live: bool | None = Field(
+        None, description="Refuse faces that are not taken for living ones, here if not everywhere."
     )
 
 
@@ -90,6 +118,8 @@ async def create(request: Request, body: NewGallery, caller: Annotated[Caller, a
 
     def make() -> schemas.Gallery:
         gallery = service.create_gallery(body.name, keep=body.keep)
+        service.live_galleries.choose(body.name, body.require_live)
+        service.descriptions.write(body.name, body.description)
         service.note(caller.key.id, "gallery.create", gallery=body.name, revision=gallery.revision)
         return _told(service, body.name, gallery)
 
@@ -103,15 +133,62 @@ async def show(request: Request, gallery: str, _caller: Annotated[Caller, allow(
     return respond(request, await service.on(gallery, lambda opened: _told(service, gallery, opened)))
 
 
+@router.patch("/{gallery}", response_model=schemas.Gallery, summary="Change a gallery's settings")
+async def change(
+    request: Request,
+    gallery: str,
+    body: GalleryChange,
+    caller: Annotated[Caller, allow("admin")],
+    reason: schemas.Reason = "",
+) -> Response:
+    """Its description, whether crops are kept, its error rates. Its name stays; for its model see `migrations`."""
+    service = service_of(request)
+
+    def work(opened: Gallery) -> schemas.Gallery:
+        with service.changing(gallery):
+            known = _told(service, gallery, opened)
+            check_match(request, known)
+            chosen = service.points.of(gallery)
+            wanted = body.rates
+            rates = chosen
+            if wanted is not None:
+                rates = Rates(wanted.fpir or chosen.fpir, wanted.fmr or chosen.fmr)
+            changed: dict[str, Any] = {}
+            if rates != chosen:
+                _threshold(service, opened, rates)  # refused here: a rate that no threshold stands for
+                changed |= {"fpir": rates.fpir, "fmr": rates.fmr}
+            if body.keep is not None and body.keep != known.keep:
+                opened.keep_crops(body.keep)
+                changed["keep"] = body.keep
+            if "fpir" in changed:
+                service.points.choose(gallery, rates)
+            if body.require_live is not None and body.require_live != service.live_galleries.has(gallery):
+                service.live_galleries.choose(gallery, body.require_live)
+                changed["require_live"] = body.require_live
+            if body.description is not None and body.description != known.description:
+                service.descriptions.write(gallery, body.description)
+                changed["description"] = "changed"
+            if changed:
+                service.note(
+                    caller.key.id, "gallery.change", gallery=gallery, reason=reason, revision=opened.revision, **changed
+                )
+            return _told(service, gallery, opened)
+
+    return respond(request, await service.on(gallery, work))
+
+
 @router.delete("/{gallery}", status_code=204, summary="Delete a gallery")
 async def delete(
     request: Request, gallery: str, caller: Annotated[Caller, allow("admin")], reason: schemas.Reason = ""
 ) -> Response:
-    """With everybody in it, and at once."""
+    """With everybody in it, and at once; also one that cannot be opened any more."""
     service = service_of(request)
 
     def work() -> None:
-        check_match(request, _told(service, gallery, service.gallery(gallery)))
+        if "if-match" in request.headers:
+            check_match(request, _told(service, gallery, service.gallery(gallery)))
+        if any(job.gallery == gallery and job.kind == "migrate" and not job.over for job in service.jobs.list(None)):
+            raise ConflictError("expected a gallery that is not being migrated; cancel the job first, or wait for it")
         service.delete_gallery(gallery)
         service.note(caller.key.id, "gallery.delete", gallery=gallery, reason=reason)
 
@@ -183,33 +260,50 @@ async def choose(
 
 
 @router.get("/{gallery}/export", response_class=StreamingResponse, responses={200: _FILE}, summary="Copy to one file")
-async def export(request: Request, gallery: str, caller: Annotated[Caller, allow("admin")]) -> StreamingResponse:
-    """Everybody with their templates and kept crops, as they are at this moment; NOT encrypted."""
+async def export(
+    request: Request,
+    gallery: str,
+    caller: Annotated[Caller, allow("admin")],
+    x_passphrase: Passphrase = None,
+    clear: Annotated[bool, Query(description="Write a sealed gallery in the clear.")] = False,
+) -> StreamingResponse:
+    """Everybody with their templates and kept crops, as they are at this moment; encrypted under a passphrase alone.
+
+    The headers X-People, X-Templates, X-Crops and X-Sealed say what went into the file.
+    """
     service = service_of(request)
     folder = service.settings.state / "exports"
+    passphrase = _passphrase(x_passphrase)
 
-    def work(opened: Gallery) -> tuple[BinaryIO, int]:
+    def work(opened: Gallery) -> tuple[BinaryIO, values.Export]:
         if not opened.people():
             raise ConflictError("expected a gallery with somebody in it, this one is empty")
         path = _temporary(folder, ".vultus")
         try:
-            written = opened.export(path, overwrite=True)
+            written = opened.export(path, overwrite=True, passphrase=passphrase, clear=clear)
             service.note(
                 caller.key.id, "gallery.export", gallery=gallery, revision=opened.revision, people=written.people
             )
-            return path.open("rb"), written.bytes
+            return path.open("rb"), written
         finally:
             with suppress(PermissionError):  # Windows keeps open files; the next start removes it
                 path.unlink(missing_ok=True)
 
-    file, size = await service.on(gallery, work)
+    file, written = await service.on(gallery, work)
 
     async def pieces() -> AsyncIterator[bytes]:
         with file:
             while piece := await service.run(file.read, 1 << 20):
                 yield piece
 
-    headers = {"Content-Disposition": f'attachment; filename="{gallery}.vultus"', "Content-Length": str(size)}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{gallery}.vultus"',
+        "Content-Length": str(written.bytes),
+        "X-People": str(written.people),
+        "X-Templates": str(written.templates),
+        "X-Crops": str(written.crops),
+        "X-Sealed": "true" if written.sealed else "false",
+    }
     return StreamingResponse(pieces(), headers=headers, media_type="application/octet-stream")
 
 
@@ -224,15 +318,19 @@ async def import_(
     gallery: str,
     caller: Annotated[Caller, allow("admin", uploads="video")],
     on_conflict: Literal["refuse", "merge"] = "refuse",
+    x_passphrase: Passphrase = None,
 ) -> Imported:
     """All of its people or, when anything is wrong, none."""
     service = service_of(request)
+    passphrase = _passphrase(x_passphrase)
     path = await receive_file(request, service.settings.state / "exports", ".vultus")
     try:
 
         def work(opened: Gallery) -> tuple[values.Import, int]:
             try:
-                done = opened.import_(path, on_conflict=on_conflict)
+                done = opened.import_(path, on_conflict=on_conflict, passphrase=passphrase)
+            except MasterKeyError:
+                raise
             except GalleryError as error:  # the file is what is wrong, and the client sent it
                 raise InputError(str(error).replace(str(path), "the file")) from error
             revision = opened.revision
@@ -278,6 +376,14 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
         yield b"".join(pieces)
 
 
+def _passphrase(sent: str | None) -> str | None:
+    """A passphrase from its header, where letters beyond ASCII are percent-encoded; refused (InputError): no UTF-8."""
+    try:
+        return None if sent is None else unquote(sent, errors="strict")
+    except UnicodeDecodeError as error:
+        raise InputError("expected the header X-Passphrase as percent-encoded UTF-8") from error
+
+
 def _temporary(folder: Path, suffix: str) -> Path:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -291,19 +397,26 @@ def _temporary(folder: Path, suffix: str) -> Path:
 def _told(service: Service, name: str, gallery: Gallery) -> schemas.Gallery:
     stats = gallery.stats()
     rates = service.points.of(name)
+    contract = None if stats.contract is None else asdict(stats.contract)
     return schemas.Gallery.model_construct(
         name=name,
+        description=service.descriptions.of(name),
         id=stats.id,
         people=stats.people,
         templates=stats.templates,
         crops=stats.crops,
         bytes=stats.bytes,
         revision=stats.revision,
+        schema_version=stats.schema,
         created=stats.created,
         keep=stats.keep,
         sealed=stats.sealed,
+        require_live=service.requires_live(name),
         model=None if stats.contract is None else stats.contract.model,
         model_contract=None if stats.contract is None else stats.contract.id,
+        contract=None if contract is None else schemas.Contract.model_construct(**contract),
+        other_contracts=stats.other_contracts,
+        snapshot=stats.snapshot,
         pending_erasures=stats.pending_erasures,
         rates=schemas.ErrorRates(fpir=rates.fpir, fmr=rates.fmr),
         operating=None if stats.operating is None else telling.operating_of(stats.operating),

@@ -6,12 +6,14 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from vultus.bulk import identify_video
 from vultus.bulk.identifying import TrackFound
@@ -20,11 +22,12 @@ from vultus.gallery.cluster import cluster
 from vultus.models.quality import gate as gate_of
 from vultus.server import films
 from vultus.server.auth import Caller, allow, service_of
-from vultus.server.batching import Answer
-from vultus.server.jobs import Job
+from vultus.server.batching import Answer, needed
+from vultus.server.jobs import Job, Kind, Status
 from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
 from vultus.server.routes.v1 import schemas, telling
+from vultus.server.routes.v1.demands import RequireLive, demanded
 from vultus.server.routes.v1.galleries import receive_file
 from vultus.server.routes.v1.matching import Gate, Level, rate_for
 from vultus.server.routes.v1.route import Route
@@ -32,7 +35,7 @@ from vultus.server.routes.v1.uploads import Upload, body_schema, media_type, upl
 from vultus.server.service import Service
 from vultus.types import Reading
 
-__all__ = ["router"]
+__all__ = ["JobState", "accepted", "router"]
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=Route, responses=schemas.PROBLEMS)
 
@@ -42,17 +45,21 @@ _EVENTS = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
 
 
 class JobState(schemas.Answer):
-    """How far a job is. rows: tracks of a film, or faces with their cluster."""
+    """How far a job is. rows: tracks of a film, faces with their cluster, or what a migration did.
+
+    interrupted: the server was stopped or killed before the job ended; `problem` says what is left of it and how to
+    go on. Such a job is told also after the next start, its rows are not.
+    """
 
     id: str
-    kind: Literal["video", "cluster"]
+    kind: Kind
     gallery: str | None
-    status: Literal["queued", "running", "done", "failed", "cancelled"]
+    status: Status
     created: str
     ended: str | None
     done: int
     total: int | None
-    count: int
+    count: int = Field(description="Of rows.")
     rows: list[dict[str, Any]]
     problem: schemas.ProblemBody | None
 
@@ -70,12 +77,17 @@ async def video(
     gallery: Annotated[str, Query(max_length=255)],
     fpir: Annotated[float | None, Query(ge=LEAST_RATE, le=0.5)] = None,
     candidates: Annotated[int, Query(ge=1, le=100)] = 5,
+    require_live: RequireLive = False,
 ) -> Response:
     """A row a track: a face from its first to its last frame, with one name or none. The film is the body."""
     service = service_of(request)
     caller.needs(gallery)
     await service.run(service.gallery, gallery)
     rate = rate_for(service, caller, gallery, fpir)
+    asked = demanded(service, gallery, require_live).live
+    if asked:
+        needed(service.analyzer, "liveness")
+        needed(service.analyzer, "meshes")
     service.probes.check(caller.key.id, gallery)
     if not media_type(request).startswith(("video/", "application/octet-stream")):
         raise Problem(415, "unsupported_media", f"expected a film as the body, got {media_type(request)[:80]!r}")
@@ -83,12 +95,12 @@ async def video(
     try:
         await service.run(films.check, path, service.settings.pixels)
         job = Job("video", caller.key.id, gallery, service.settings.job_seconds)
-        work = _film_work(service, path, rate, candidates)
+        work = _film_work(service, path, rate, candidates, asked)
         service.jobs.submit(job, work, lambda: path.unlink(missing_ok=True))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return _accepted(job, caller)
+    return accepted(job, caller)
 
 
 @router.post(
@@ -110,7 +122,7 @@ async def cluster_(
     threshold = service.operating.verify(fmr).threshold
     job = Job("cluster", caller.key.id, "", service.settings.job_seconds)
     service.jobs.submit(job, _cluster_work(service, up.pictures, threshold, gate))
-    return _accepted(job, caller)
+    return accepted(job, caller)
 
 
 @router.get("", response_model=list[JobState], summary="The jobs")
@@ -153,7 +165,7 @@ async def cancel(request: Request, job: str, caller: Annotated[Caller, allow("op
     return Response(status_code=204)
 
 
-def _film_work(service: Service, path: Path, fpir: float, candidates: int) -> Callable[[Job], None]:
+def _film_work(service: Service, path: Path, fpir: float, candidates: int, require_live: bool) -> Callable[[Job], None]:
     def work(job: Job) -> None:
         gallery = service.gallery(job.gallery)
         found = identify_video(
@@ -163,11 +175,13 @@ def _film_work(service: Service, path: Path, fpir: float, candidates: int) -> Ca
             fpir=fpir,
             candidates=candidates,
             progress=job.advance,
+            require_live=require_live,
         )
         try:
             for track in found:
                 service.told(job.owner, job.gallery, (track.person,))
-                service.note_decisions(job.owner, job.gallery, "", (track.person,))
+                live = () if track.liveness is None else (track.liveness,)
+                service.note_decisions(job.owner, job.gallery, "", (replace(track.person, ordinal=0),), live)
                 job.add(_track_row(track, service))
         except VideoError as error:
             raise VideoError(str(error).replace(str(path), "the film")) from error
@@ -177,7 +191,7 @@ def _film_work(service: Service, path: Path, fpir: float, candidates: int) -> Ca
 
 def _track_row(found: TrackFound, service: Service) -> dict[str, Any]:
     track = found.track
-    told = telling.identification_of(found.person, track.best.reading, service.policy)
+    told = telling.identification_of(found.person, track.best.reading, service.policy, found.liveness)
     point = found.person.operating
     return {
         "track": track.id,
@@ -243,13 +257,14 @@ def _state(job: Job, *, rows: bool = True) -> JobState:
         ended=job.ended,
         done=job.done,
         total=job.total,
-        count=len(job.rows),
+        count=len(job.rows) or job.lost,
         rows=list(job.rows) if rows else [],
         problem=None if job.problem is None else telling.problem_body(job.problem, ""),
     )
 
 
-def _accepted(job: Job, caller: Caller) -> Response:
+def accepted(job: Job, caller: Caller) -> Response:
+    """202, with the job and where it is."""
     headers = {"Location": f"/v1/jobs/{job.id}", "X-Request-Id": caller.request_id}
     return Response(_state(job).model_dump_json(), 202, headers, media_type="application/json")
 

@@ -12,11 +12,13 @@ from fastapi import Query
 
 from vultus.errors import InputError
 
-__all__ = ["Cursor", "Limit", "decode", "encode", "part"]
+__all__ = ["MOST", "Cursor", "Limit", "decode", "encode", "part"]
 
 Item = TypeVar("Item")
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
+MOST = 1000  # items of one part
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the part before.")]
 
 

@@ -10,8 +10,9 @@ from vultus.errors import InputError
 from vultus.gallery import Gallery
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.routes.v1 import schemas, telling
-from vultus.server.routes.v1.changes import change_person, enroll_pictures
+from vultus.server.routes.v1.changes import change_person, enroll_pictures, tell_person
 from vultus.server.routes.v1.conditions import respond
+from vultus.server.routes.v1.demands import ChallengeName, RequireLive, demanded
 from vultus.server.routes.v1.matching import FacesPolicy, Gate
 from vultus.server.routes.v1.paging import Cursor, Limit, part
 from vultus.server.routes.v1.route import Route
@@ -60,8 +61,10 @@ async def persons(
             wanted = search.casefold()
             everybody = tuple(one for one in everybody if wanted in one.name.casefold())
         found, following = part(everybody, lambda one: one.name, limit, cursor)
+        with opened.view() as view:
+            shown = view.covers(found)
         return schemas.Page[schemas.Person].model_construct(
-            items=[telling.person_of(one) for one in found], next=following, revision=revision
+            items=[telling.person_of(one, shown.get(one.id)) for one in found], next=following, revision=revision
         )
 
     return respond(request, await service.on(gallery, work))
@@ -81,21 +84,24 @@ async def enroll(
     faces: FacesPolicy = "main",
     gate: Gate = "medium",
     force: bool = False,
+    require_live: RequireLive = False,
+    challenge: ChallengeName = "",
 ) -> Response:
     """Pictures of a person, who is made with the first that can be used; somebody of that name gets them added."""
-    up = await uploaded(request, caller, ["image"])
+    up = await uploaded(request, caller, ["image"], texts=["name"])
     name = up.fields.get("name")
     if name is None:
         raise InputError("expected the person's name in the field 'name', got none")
     options = {"faces": faces, "gate": gate, "force": force}
-    return await enroll_pictures(request, caller, gallery, name, up.pictures, options)
+    demand = demanded(service_of(request), gallery, require_live, challenge)
+    return await enroll_pictures(request, caller, gallery, name, up.pictures, options, demand)
 
 
 @router.get("/persons/{person}", response_model=schemas.Person, summary="One person")
 async def show(request: Request, gallery: str, person: str, _caller: Annotated[Caller, allow("viewer")]) -> Response:
     """By id, by name, or by a former name after a merge."""
-    found = await service_of(request).on(gallery, lambda opened: opened.person(person))
-    return respond(request, telling.person_of(found))
+    found = await service_of(request).on(gallery, lambda opened: tell_person(opened, opened.person(person)))
+    return respond(request, found)
 
 
 @router.patch("/persons/{person}", response_model=schemas.Person, summary="Rename a person")

@@ -13,14 +13,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from vultus.server.points import LEAST_RATE
 
 __all__ = [
+    "LONGEST_LINE",
+    "LONGEST_NAME",
+    "MOST_IDS",
     "PROBLEMS",
     "Answer",
     "Asked",
     "Candidate",
     "Check",
+    "Contract",
     "Double",
     "Enrolment",
     "ErrorRates",
+    "Evidence",
     "Face",
     "Finding",
     "Gallery",
@@ -29,6 +34,8 @@ __all__ = [
     "Ids",
     "Key",
     "Line",
+    "Liveness",
+    "LivenessPoint",
     "Name",
     "Note",
     "OperatingPoint",
@@ -42,6 +49,7 @@ __all__ = [
     "Refusal",
     "Refused",
     "Side",
+    "Signal",
     "Template",
     "Verification",
 ]
@@ -55,13 +63,17 @@ def _printable(text: str) -> str:
     return text
 
 
-Line = Annotated[str, Field(max_length=500), AfterValidator(_printable)]  # as the journal takes it
+MOST_IDS = 100
+LONGEST_NAME = 255
+LONGEST_LINE = 500
+
+Line = Annotated[str, Field(max_length=LONGEST_LINE), AfterValidator(_printable)]  # as the journal takes it
 Reason = Annotated[Line, Query(description="Why, for the journal.")]
 Box = tuple[int, int, int, int]
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255)]
-Ids = Annotated[list[Name], Field(min_length=1, max_length=100)]
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
+Ids = Annotated[list[Name], Field(min_length=1, max_length=MOST_IDS)]
 
 
 class Asked(BaseModel):
@@ -87,6 +99,7 @@ class ProblemBody(Answer):
     request_id: str
     errors: list[dict[str, str]] | None = None
     refused: list[Refused] | None = None
+    liveness: NotLive | None = None
 
 
 class Page(Answer, Generic[Item]):
@@ -97,12 +110,54 @@ class Page(Answer, Generic[Item]):
     revision: int | None = None
 
 
+class NotLive(Answer):
+    """Why a face was refused where a living one is asked for."""
+
+    live: bool | None
+    score: float | None
+    threshold: float
+    notice: str
+
+
 class Refusal(Answer):
-    """A measure of quality below what was asked for."""
+    """A measure of quality, or of liveness, below what was asked for."""
 
     code: str
-    value: float
+    value: float | None = Field(description="null: it could not be measured.")
     limit: float
+
+
+class Signal(Answer):
+    """One observation behind an answer of attack detection, and what it says by itself."""
+
+    name: str
+    value: float | None = Field(description="In its own unit; null: it could not be taken.")
+    unit: str
+    says: Literal["bona fide", "attack", "nothing"]
+    reason: str
+
+
+class LivenessPoint(Answer):
+    """A threshold of attack detection, how it was set, and the error rates it had on what data."""
+
+    threshold: float
+    criterion: str
+    apcer: dict[str, float] | None = Field(description="Share of attacks taken for living faces, of the worst kind.")
+    bpcer: dict[str, float] | None = Field(description="Share of living faces taken for attacks.")
+    data: str
+    date: str
+    model: str
+
+
+class Liveness(Answer):
+    """Whether a face is there in person: evidence, not proof."""
+
+    live: bool | None = Field(description="null: no answer is given, which is never a yes.")
+    score: float | None = Field(description="P(bona fide); null where no answer is given.")
+    abstained: str = Field(description="Why no answer is given; empty where one is.")
+    words: str = Field(description="The answer in one sentence.")
+    signals: list[Signal]
+    point: LivenessPoint
 
 
 class Quality(Answer):
@@ -179,6 +234,7 @@ class Identification(Answer):
     candidates: list[Candidate]
     ordinal: int
     face: Face | None
+    liveness: Liveness | None = Field(None, description="null: it was not asked for.")
 
 
 class Identified(Answer):
@@ -199,6 +255,18 @@ class Side(Answer):
     faces: int
     face: Face
     note: str
+    size: tuple[int, int]
+    liveness: Liveness | None = Field(None, description="null: it was not asked for.")
+
+
+class Evidence(Answer):
+    """How much more likely a score is if it is one person than if it is two; of the score as it is told."""
+
+    llr: float = Field(description="Natural logarithm of the likelihood ratio.")
+    low: float = Field(description="Of its 95 % interval.")
+    high: float
+    bounded: bool = Field(description="The data cannot show more than this.")
+    words: str
 
 
 class Verification(Answer):
@@ -209,7 +277,7 @@ class Verification(Answer):
     status: Literal["match", "different", "no_decision"]
     score: float | None
     fmr: float | None = Field(description="Share of strangers who score as high.")
-    evidence: str | None = Field(description="What the score is worth, in words.")
+    evidence: Evidence | None = Field(description="What the score is worth; null where nobody measured it.")
     operating: OperatingPoint
     first: Side
     second: Side
@@ -223,6 +291,7 @@ class Person(Answer):
     templates: int
     created: str
     aliases: list[str]
+    cover: str | None = Field(description="A face to show them by: the first that has a crop; null: there is none.")
 
 
 class Template(Answer):
@@ -267,6 +336,7 @@ class Enrolment(Answer):
     refused: list[Refused]
     notes: list[Note]
     revision: int
+    liveness: list[Liveness] = Field([], description="Of the faces that were meant, where it was asked for.")
 
 
 class ErrorRates(Asked):
@@ -278,21 +348,39 @@ class ErrorRates(Asked):
     )
 
 
+class Contract(Answer):
+    """What embeddings may be compared with: their model, and how it saw the faces."""
+
+    model: str
+    weights_sha256: str
+    dimension: int
+    align: str
+    colour: str
+    normalise: str
+    scale: str
+
+
 class Gallery(Answer):
     """A gallery in numbers."""
 
     name: str
+    description: str
     id: str
     people: int
     templates: int
     crops: int
     bytes: int
     revision: int
+    schema_version: int = Field(description="Of its database.")
     created: str
-    keep: str
+    keep: str = Field(description="Whether face crops are kept, aligned or none.")
     sealed: bool = Field(description="Encrypted at rest.")
+    require_live: bool = Field(description="Faces must be taken for living ones, by the gallery's switch or for all.")
     model: str | None
     model_contract: str | None
+    contract: Contract | None
+    other_contracts: int = Field(description="Sets of embeddings of other models: a migration, or an old set kept.")
+    snapshot: bool = Field(description="An index lies on the disk, from which it opens faster.")
     pending_erasures: int
     rates: ErrorRates
     operating: OperatingPoint | None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from vultus.gallery import values
 from vultus.server import keys
+from vultus.server.living import rounded
 from vultus.server.policy import ScorePolicy
 from vultus.server.problems import Problem
 from vultus.server.routes.v1.schemas import (
@@ -15,6 +17,8 @@ from vultus.server.routes.v1.schemas import (
     Face,
     Identification,
     Key,
+    Liveness,
+    LivenessPoint,
     Note,
     OperatingPoint,
     Person,
@@ -23,11 +27,14 @@ from vultus.server.routes.v1.schemas import (
     Receipt,
     Refusal,
     Refused,
+    Signal,
     Template,
 )
+from vultus.server.wording import worded
+from vultus.types import Liveness as LibraryLiveness
 from vultus.types import OperatingPoint as LibraryPoint
 from vultus.types import Quality as LibraryQuality
-from vultus.types import Reading
+from vultus.types import Rate, Reading
 from vultus.types import Refusal as LibraryRefusal
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "face_of",
     "identification_of",
     "key_of",
+    "liveness_of",
     "operating_of",
     "person_of",
     "problem_body",
@@ -49,7 +57,52 @@ __all__ = [
 
 def refusal_of(refusal: LibraryRefusal) -> Refusal:
     """A measure as JSON."""
-    return Refusal(code=refusal.code, value=_number(refusal.value), limit=refusal.limit)
+    value = None if math.isnan(refusal.value) else _number(refusal.value)
+    return Refusal(code=refusal.code, value=value, limit=refusal.limit)
+
+
+def liveness_of(answer: LibraryLiveness) -> Liveness:
+    """An answer of attack detection as JSON."""
+    point = answer.point
+    score = rounded(answer.score, point.threshold)
+    return Liveness.model_construct(
+        live=answer.live,
+        score=None if answer.abstained else score,
+        abstained=answer.abstained,
+        words=_in_words(answer, score),
+        signals=[
+            Signal.model_construct(
+                name=one.name,
+                value=round(one.value, 4) if math.isfinite(one.value) else None,
+                unit=one.unit,
+                says=one.says,
+                reason=one.reason,
+            )
+            for one in answer.signals
+        ],
+        point=LivenessPoint.model_construct(
+            threshold=round(point.threshold, 6),
+            criterion=point.criterion,
+            apcer=_rate(point.apcer),
+            bpcer=_rate(point.bpcer),
+            data=point.data,
+            date=point.date,
+            model=point.model,
+        ),
+    )
+
+
+def _in_words(answer: LibraryLiveness, score: float | None) -> str:
+    if answer.abstained:
+        return f"No answer: {answer.abstained}."
+    sign, verdict = (">=", "Taken for a living face") if answer.live else ("<", "Not taken for a living face")
+    return f"{verdict}: P {score:.3f} {sign} {answer.point.threshold:.3f}; evidence, not proof."
+
+
+def _rate(rate: Rate | None) -> dict[str, float] | None:
+    if rate is None:
+        return None
+    return {"value": rate.value, "low": rate.low, "high": rate.high, "k": rate.k, "n": rate.n}
 
 
 def quality_of(quality: LibraryQuality) -> Quality:
@@ -114,8 +167,13 @@ def candidates_of(found: Iterable[values.Candidate], threshold: float | None, po
     ]
 
 
-def identification_of(one: values.Identification, reading: Reading | None, policy: ScorePolicy) -> Identification:
-    """Who a face is, as it may be told."""
+def identification_of(
+    one: values.Identification,
+    reading: Reading | None,
+    policy: ScorePolicy,
+    live: LibraryLiveness | None = None,
+) -> Identification:
+    """Who a face is, as it may be told. live: where that was asked for."""
     threshold = None if one.operating is None else one.operating.threshold
     return Identification.model_construct(
         status=one.status,
@@ -125,17 +183,19 @@ def identification_of(one: values.Identification, reading: Reading | None, polic
         candidates=candidates_of(one.candidates, threshold, policy),
         ordinal=one.ordinal,
         face=None if reading is None else face_of(reading, one.refusals),
+        liveness=None if live is None else liveness_of(live),
     )
 
 
-def person_of(person: values.Person) -> Person:
-    """A person as JSON."""
+def person_of(person: values.Person, cover: str | None) -> Person:
+    """A person as JSON. cover: id of a face to show them by."""
     return Person.model_construct(
         id=person.id,
         name=person.name,
         templates=person.templates,
         created=person.created,
         aliases=list(person.aliases),
+        cover=cover,
     )
 
 
@@ -160,22 +220,29 @@ def refused_of(refused: values.Refused, policy: ScorePolicy) -> Refused:
     return Refused.model_construct(
         source=refused.source,
         code=refused.code,
-        reason=policy.text(refused.reason),
+        reason=worded(policy.text(refused.reason)),
         refusals=[refusal_of(one) for one in refused.refusals],
         person=refused.person,
         score=None if refused.score is None else policy.score(refused.score, refused.score),
     )
 
 
-def enrolment_of(enrolment: values.Enrolment, revision: int, policy: ScorePolicy) -> Enrolment:
-    """What became of pictures, as it may be told."""
+def enrolment_of(
+    enrolment: values.Enrolment,
+    cover: str | None,
+    revision: int,
+    policy: ScorePolicy,
+    live: Sequence[LibraryLiveness] = (),
+) -> Enrolment:
+    """What became of pictures, as it may be told. cover: of the person. live: of the faces that were meant."""
     return Enrolment.model_construct(
-        person=None if enrolment.person is None else person_of(enrolment.person),
+        person=None if enrolment.person is None else person_of(enrolment.person, cover),
         added=[template_of(one) for one in enrolment.added],
         unchanged=list(enrolment.unchanged),
         refused=[refused_of(one, policy) for one in enrolment.refused],
-        notes=[Note.model_construct(source=one.source, text=policy.text(one.text)) for one in enrolment.notes],
+        notes=[Note.model_construct(source=one.source, text=worded(policy.text(one.text))) for one in enrolment.notes],
         revision=revision,
+        liveness=[liveness_of(one) for one in live],
     )
 
 
@@ -203,7 +270,8 @@ def key_of(key: keys.Key) -> Key:
 
 def problem_body(problem: Problem, request_id: str) -> ProblemBody:
     """A problem in a list of answers."""
-    return ProblemBody.model_construct(**problem.body(request_id))
+    body = problem.body(request_id)
+    return ProblemBody.model_construct(**{**body, "detail": worded(body["detail"])})
 
 
 def _number(value: float) -> float:

@@ -19,10 +19,10 @@ from vultus.errors import ImageFormatError, ImageTooLargeError, InputError
 from vultus.server.auth import Caller, service_of
 from vultus.server.problems import Problem
 
-__all__ = ["Upload", "Uploaded", "body_schema", "media_type", "uploaded"]
+__all__ = ["FIELD_BYTES", "Upload", "Uploaded", "body_schema", "media_type", "uploaded"]
 
 _FIELDS = 20
-_FIELD_BYTES = 65_536
+FIELD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,14 @@ class _InMemory(MultiPartParser):
     spool_max_size = 1 << 40
 
 
-async def uploaded(request: Request, caller: Caller, names: Sequence[str], *, most: int | None = None) -> Uploaded:
+async def uploaded(
+    request: Request, caller: Caller, names: Sequence[str], *, most: int | None = None, texts: Sequence[str] = ()
+) -> Uploaded:
     """Read the body.
 
     names: fields that hold pictures; a bare picture as the body is the first of them. most:
-    how many pictures there may be, by default the settings' number.
-    Refused: no picture or too many (InputError), one over the bound of bytes
+    how many pictures there may be, by default the settings' number. texts: fields beside them.
+    Refused: no picture or too many, other fields (InputError), one over the bound of bytes
     (ImageTooLargeError), another type of body (Problem 415), addresses where fetching is
     off (Problem 403) or that are not public (InputError).
     """
@@ -72,9 +74,9 @@ async def uploaded(request: Request, caller: Caller, names: Sequence[str], *, mo
         raise Problem(415, "unsupported_media", f"expected a body without Content-Encoding, got {encoding[:40]!r}")
     kind = media_type(request)
     if kind == "multipart/form-data":
-        found = await _multipart(request, names, most)
+        found = await _multipart(request, names, most, texts)
     elif kind == "application/json":
-        found = await _json(request, names, most, bound)
+        found = await _json(request, names, most, bound, texts)
     elif kind.startswith("image/") or kind == "application/octet-stream":
         found = Uploaded((Upload(names[0], "", await request.body()),), {})
     else:
@@ -130,34 +132,41 @@ def body_schema(*names: str, many: bool = False, fields: Sequence[str] = ()) -> 
     return {"requestBody": {"required": True, "content": content}}
 
 
-async def _multipart(request: Request, names: Sequence[str], most: int) -> Uploaded:
+async def _multipart(request: Request, names: Sequence[str], most: int, texts: Sequence[str]) -> Uploaded:
     body = await request.body()
 
     async def whole() -> AsyncGenerator[bytes, None]:
         yield body
 
-    parser = _InMemory(request.headers, whole(), max_files=most, max_fields=_FIELDS, max_part_size=_FIELD_BYTES)
+    parser = _InMemory(request.headers, whole(), max_files=most, max_fields=_FIELDS, max_part_size=FIELD_BYTES)
     try:
         form = await parser.parse()
     except MultiPartException as error:
+        if "Maximum number of files" in error.message:
+            raise InputError(f"expected at most {most} {'picture' if most == 1 else 'pictures'}, got more") from error
         raise InputError(f"the form cannot be read: {error.message}") from error
     except (KeyError, ValueError, AssertionError) as error:  # no boundary, bytes that are no text
         raise InputError("the form cannot be read: expected multipart/form-data with its boundary") from error
     pictures: list[Upload] = []
     fields: dict[str, str] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            if name in names:
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if name not in names:
+                    raise _other(name, names, texts, "a file")
                 pictures.append(Upload(name, _file_name(value.filename or ""), await value.read()))
-        elif name in names:
-            raise InputError(f"expected a file in the field {name!r}, got a text")
-        else:
-            fields[name] = value
-    await form.close()
+            elif name in names:
+                raise InputError(f"expected a file in the field {name!r}, got a text")
+            elif name in texts and name not in fields:
+                fields[name] = value
+            else:
+                raise _other(name, names, texts, "a second text" if name in fields else "a text")
+    finally:
+        await form.close()
     return Uploaded(tuple(pictures), fields)
 
 
-async def _json(request: Request, names: Sequence[str], most: int, bound: int) -> Uploaded:
+async def _json(request: Request, names: Sequence[str], most: int, bound: int, texts: Sequence[str]) -> Uploaded:
     try:
         body = json.loads(await request.body())
     except (ValueError, RecursionError) as error:
@@ -168,6 +177,8 @@ async def _json(request: Request, names: Sequence[str], most: int, bound: int) -
     fields: dict[str, str] = {}
     for name, value in body.items():
         if name not in names:
+            if name not in texts:
+                raise _other(name, names, texts, "a value")
             if not isinstance(value, str):
                 raise InputError(f"expected a text in the field {name!r}, got {type(value).__name__}")
             fields[name] = value
@@ -189,6 +200,11 @@ async def _coded(request: Request, name: str, item: object, bound: int) -> bytes
     if isinstance(item, dict) and isinstance(item.get("url"), str) and len(item) == 1:
         return await service_of(request).fetch(item["url"], bound)
     raise InputError(f"expected base64 or {{'url': …}} in the field {name!r}, got {type(item).__name__}")
+
+
+def _other(name: str, names: Sequence[str], texts: Sequence[str], got: str) -> InputError:
+    known = ", ".join([*names, *texts])
+    return InputError(f"expected the fields {known} and no others, got {got} in the field {name[:80]!r}")
 
 
 def _file_name(text: str) -> str:

@@ -4,6 +4,7 @@
 import { all, ask, form, get, inGallery } from "../api.js";
 import { badge, button, field, fill, h, icon, notice } from "../dom.js";
 import { cover, qualityOf } from "../faces.js";
+import { liveSwitch, livenessRow } from "../liveness.js";
 import { complain, inWords, say } from "../messages.js";
 import { dropPlace, faceOf, prepare, release } from "../pictures.js";
 import { snapshots } from "../snapshots.js";
@@ -23,10 +24,11 @@ export async function show(page, id) {
   const list = h("ul", { class: "stack tight", "aria-label": "Pictures" });
   const save = button("Add", send, { icon: "check", kind: "main", disabled: true });
   const state = h("div", { class: "grow small soft", role: "status" });
+  const living = liveSwitch(gallery, signal);
   const camera = h("div", null);
   const cameraButton = button("Use the camera", openCamera, { icon: "camera", "data-shortcut": "w" });
   const drop = dropPlace(take, { signal, text: "or drop them here, or paste one. Two or three pictures of different days work best; each with the face from the front and well lit.", extra: [cameraButton] });
-  const who = h("div", { class: "card stack" });
+  const who = h("form", { class: "card stack", novalidate: true, onsubmit: (event) => (event.preventDefault(), send()) });
 
   signal.addEventListener("abort", () => items.forEach((item) => item.picture && release(item.picture)));
   fill(page.body, h("div", { class: "two" }, h("div", { class: "stack" }, drop, camera, list), who));
@@ -39,6 +41,7 @@ export async function show(page, id) {
     fill(
       who,
       person ? [h("h2", { class: "wrap" }, person.name), h("p", { class: "soft" }, `Has ${count(person.templates, "face")} so far.`)] : [field("Name", name), known, taken],
+      living.node,
       h("div", { class: "row" }, save, state),
     );
     for (const item of items) draw(item);
@@ -103,7 +106,7 @@ export async function show(page, id) {
   async function look(picture) {
     const body = form([picture]);
     try {
-      return await ask("POST", inGallery(gallery, "identify"), { body, query: { gate: "medium", candidates: 1 }, signal });
+      return await ask("POST", inGallery(gallery, "identify"), { body, query: { gate: "medium", candidates: 1, ...living.query() }, signal });
     } catch (error) {
       if (error.code !== "probe_limit") throw error;
       const seen = await ask("POST", ["detect"], { body: form([picture]), query: { gate: "medium" }, signal });
@@ -128,6 +131,7 @@ export async function show(page, id) {
     if (item.problem) return [notice("bad", null, ...inWords(item.problem))];
     if (!face) return [notice("bad", "No face was found", "Take a picture in which the face is seen from the front and well lit.")];
     const lines = [h("div", { class: "row" }, qualityOf(face.face), item.picture.smaller && badge("", "made smaller"))];
+    if (face.liveness) lines.push(livenessRow(face.liveness));
     if (item.faces.length > 1) lines.push(which(item));
     if (face.status === "match" && !fits(face)) lines.push(double(item, face));
     if (face.status === "match" && fits(face)) lines.push(h("p", { class: "small good" }, `Fits the other faces, score ${score(face.score)}.`));
@@ -229,7 +233,7 @@ export async function show(page, id) {
     fill(state, bar);
     ready();
     for (const [at, item] of good.entries()) {
-      const query = { faces: item.faces.length > 1 ? String(item.faces[item.face].ordinal + 1) : "main", force: item.force || null };
+      const query = { faces: item.faces.length > 1 ? String(item.faces[item.face].ordinal + 1) : "main", force: item.force || null, ...living.query() };
       const picture = { blob: item.picture.blob, name: item.name };
       try {
         const done = person

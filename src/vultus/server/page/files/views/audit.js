@@ -4,10 +4,9 @@ import { get, keyLabels } from "../api.js";
 import { button, empty, field, fill, h, notice, pairs, select, table, waiting } from "../dom.js";
 import { complain, dialog, trouble } from "../messages.js";
 import { session } from "../session.js";
-import { action, actor, count, moment } from "../words.js";
+import { action, actor, count, KINDS, moment } from "../words.js";
 
 const PART = 100;
-const WHAT = ["identify", "verify", "person.enroll", "person.rename", "person.merge", "person.split", "person.remove", "person.erase", "face.move", "face.remove", "feedback.reject", "feedback.undo", "gallery.create", "gallery.delete", "gallery.rates", "gallery.export", "gallery.import", "key.create", "key.revoke", "key.rotate"];
 
 export async function show(page) {
   const { signal } = page;
@@ -18,7 +17,7 @@ export async function show(page) {
     button("Verify", verify, { icon: "check", kind: "main", "data-shortcut": "v" }),
     all && button("Export", save, { icon: "download" }),
   );
-  const what = select([["", "Everything"], ...WHAT.map((one) => [one, action(one)])], "", { onchange: () => load(true) });
+  const what = select([["", "Everything"], ...KINDS.map((one) => [one, action(one)])], "", { onchange: () => load(true) });
   const names = session.galleries.length ? session.galleries : all ? [] : session.caller.galleries;
   const where = select([...(all ? [["", "All galleries"]] : []), ...names.map((one) => [one, one])], all ? "" : names[0], { onchange: () => load(true) });
   const by = h("input", { type: "search", placeholder: "Id of a key", autocomplete: "off", spellcheck: "false", maxlength: "190", onchange: () => load(true) });

@@ -1,14 +1,21 @@
 // What was decided, on which evidence: of this tab with pictures, and of everybody from the journal.
 
 import { get, inGallery, keyLabels } from "../api.js";
-import { badge, button, empty, fill, h, icon, table, waiting } from "../dom.js";
+import { badge, button, empty, fill, h, icon, select, table, waiting } from "../dom.js";
 import { decision } from "../evidence.js";
 import { trouble } from "../messages.js";
 import { may, session } from "../session.js";
-import { actor, moment, rate, score, STATUS } from "../words.js";
+import { actor, DECIDED, moment, rate, score, STATUS } from "../words.js";
 
 const PART = 50;
-const ACTIONS = ["identify", "verify"];
+// What the journal is asked for, and whether that is of a gallery.
+const ACTIONS = [
+  ["identify", "Searches", true],
+  ["verify", "Comparisons", false],
+  ["person.refuse", "Refused enrolments", true],
+  ["challenge", "Live checks", false],
+  ["liveness", "Living or not", false],
+];
 
 export async function show(page, parts) {
   const readsJournal = may("auditor");
@@ -53,15 +60,25 @@ async function fromJournal(page) {
   const { signal } = page;
   const out = h("div", { class: "card flush" });
   const foot = h("div", { class: "row foot" });
-  const body = h("div", { class: "stack" }, out, foot);
+  let wanted = ACTIONS[0];
+  const kind = select(ACTIONS.map(([id, label]) => [id, label]), wanted[0], { "aria-label": "Kind of decision", onchange: again });
+  const body = h("div", { class: "stack" }, h("div", { class: "row" }, kind), out, foot);
   const labels = await keyLabels();
   let cursor = null;
   const rows = [];
   fill(page.body, waiting());
 
+  async function again() {
+    wanted = ACTIONS.find(([id]) => id === kind.value);
+    rows.length = 0;
+    cursor = null;
+    await more();
+    kind.focus();
+  }
+
   async function more() {
     try {
-      const found = await get(["journal"], { action: ACTIONS[0], newest_first: true, limit: PART, cursor, gallery: page.gallery }, { signal });
+      const found = await get(["journal"], { action: wanted[0], newest_first: true, limit: PART, cursor, gallery: wanted[2] ? page.gallery : null }, { signal });
       rows.push(...found.items);
       cursor = found.next;
       const people = may("viewer") ? await names(page.gallery, rows) : new Map();
@@ -83,9 +100,11 @@ async function fromJournal(page) {
         "Decisions from the audit log, the latest first",
         [
           { head: "When", cell: (one) => h("span", { class: "nowrap" }, moment(one.at)) },
-          { head: "Decision", cell: (one) => badge(one.evidence.decision, STATUS[one.evidence.decision]?.[0] ?? one.evidence.decision, STATUS[one.evidence.decision]?.[1]) },
+          { head: "Decision", cell: (one) => decided(one.evidence) },
+          { head: "Reason", cell: (one) => (one.reason ? h("span", { class: "wrap small" }, one.reason) : "–") },
           { head: "Person", cell: (one) => who(one, people) },
           { head: "Score", number: true, cell: (one) => (one.evidence.score === null || one.evidence.score === undefined ? "–" : score(one.evidence.score)) },
+          { head: "P living", number: true, cell: (one) => (typeof one.evidence.liveness === "number" ? one.evidence.liveness.toFixed(3) : "–") },
           { head: "Threshold", number: true, cell: (one) => (one.evidence.threshold ? one.evidence.threshold.toFixed(3) : "–") },
           { head: "FPIR", number: true, cell: (one) => (one.evidence.fpir ? rate(one.evidence.fpir) : "–") },
           { head: "By", cell: (one) => h("span", { class: "wrap", title: one.actor }, actor(one.actor, labels)) },
@@ -97,6 +116,16 @@ async function fromJournal(page) {
   }
 
   await more();
+}
+
+const GOOD = ["live", "passed"];
+const BAD = ["not_live", "failed"];
+
+function decided(evidence) {
+  const refused = evidence.decision === "rejected" && "live" in evidence && evidence.live !== true;
+  const code = refused ? (evidence.live === false ? "not_live" : "rejected") : evidence.decision;
+  const [word, sign] = DECIDED[code] ?? [code, "info"];
+  return badge(GOOD.includes(code) ? "good" : BAD.includes(code) ? "bad" : code, word, sign);
 }
 
 function who(one, people) {

@@ -42,6 +42,7 @@ export async function show(page) {
         ["Kept crops", one.keep === "none" ? "none are kept" : one.crops.toLocaleString("en")],
         ["Size", bytes(one.bytes)],
         ["Model", one.model ?? "not decided yet"],
+        ["Living faces", one.require_live ? "are asked for" : "are not asked for"],
         ["Error rate", `FPIR ${rate(one.rates.fpir)}`],
         ["Made", moment(one.created)],
       ),
@@ -50,11 +51,27 @@ export async function show(page) {
         "div",
         { class: "row" },
         one.name === current() ? null : button("Choose", () => choose(one.name), { kind: "small" }),
+        admin && button(one.require_live ? "Living or not" : "Living faces only", () => askLiving(one, card), { icon: "live", kind: "small", "aria-pressed": String(one.require_live) }),
         admin && button("Check", () => check(one.name, found), { icon: "search", kind: "small" }),
         admin && button("Delete", () => remove(one), { icon: "bin", kind: "small risk" }),
       ),
       found,
     );
+  }
+
+  /** The switch of a gallery, for administrators. */
+  async function askLiving(one, card) {
+    const on = !one.require_live;
+    const text = on
+      ? "Faces that are not taken for living ones, or that cannot be judged, are refused: when people are enrolled, searched or compared, in every API. It is evidence, not proof: silicone masks, make-up and injected video are not covered."
+      : "Prints and screens will be taken for the people whom they show.";
+    const changed = await dialog(on ? `Living faces only in ${one.name}?` : `No longer ask for living faces in ${one.name}?`, [h("p", null, text)], [
+      { label: on ? "Ask for living faces" : "Do not ask", icon: "live", kind: on ? "" : "risk", run: () => ask("PATCH", inGallery(one.name), { body: { require_live: on }, once: true }) },
+    ]);
+    if (!changed) return;
+    draw(card, changed);
+    if (!on && changed.require_live) say("The server itself asks for living faces everywhere.");
+    else say(on ? `${one.name} asks for living faces now.` : `${one.name} does not ask for living faces any more.`);
   }
 
   async function choose(name) {

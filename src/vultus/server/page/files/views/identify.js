@@ -3,6 +3,7 @@
 import { ask, form, inGallery } from "../api.js";
 import { button, fill, fresh, h, icon, notice } from "../dom.js";
 import { decision, label } from "../evidence.js";
+import { liveSwitch } from "../liveness.js";
 import { inWords } from "../messages.js";
 import { noGallery } from "../nogallery.js";
 import { overlay } from "../overlay.js";
@@ -41,7 +42,8 @@ function pictures(page) {
   let running = 0;
   signal.addEventListener("abort", () => held.forEach(release));
   const place = dropPlace(take, { signal, text: "or drop them here, or paste one. Pictures are read by this server and not kept." });
-  fill(page.body, h("div", { class: "stack" }, place, list));
+  const living = liveSwitch(gallery, signal);
+  fill(page.body, h("div", { class: "stack" }, place, h("div", { class: "row" }, living.node), list));
 
   function take(files) {
     place.classList.add("slim"); // answers need the room
@@ -69,7 +71,7 @@ function pictures(page) {
     try {
       picture = await prepare(file);
       held.push(picture);
-      const found = await ask("POST", inGallery(gallery, "identify"), { body: form([picture]), query: { candidates: 5 }, signal });
+      const found = await ask("POST", inGallery(gallery, "identify"), { body: form([picture]), query: { candidates: 5, ...living.query() }, signal });
       result(card, picture, found);
     } catch (error) {
       if (signal.aborted) return;

@@ -4,6 +4,7 @@ import { ask, inGallery, pause } from "../api.js";
 import { closeCamera, frame, openCamera, viewfinder } from "../camera.js";
 import { button, empty, fill, h, icon, notice, select, waiting } from "../dom.js";
 import { decision, label } from "../evidence.js";
+import { liveSwitch } from "../liveness.js";
 import { inWords } from "../messages.js";
 import { overlay } from "../overlay.js";
 import { faceOf } from "../pictures.js";
@@ -24,12 +25,13 @@ export async function live(page) {
   const state = h("p", { class: "small soft", role: "status" });
   const trouble = h("div", null);
   const cameras = h("span", null);
+  const living = liveSwitch(gallery, signal);
   const toggle = button("Start the camera", () => (running ? stop() : start()), { icon: "play", kind: "main", "data-shortcut": "s" });
   const speed = select(RATES.map((one) => [one, `${one} a second`]), rate, { "aria-label": "Frames that are sent", onchange: () => (rate = Number(speed.value)) });
   const stage = h("div", { class: "stage" }, empty("video", "The camera is off", "Frames are sent to this server one at a time, searched, and not kept."));
   fill(
     page.body,
-    h("div", { class: "two live" }, h("div", { class: "stack" }, stage, trouble, h("div", { class: "row" }, toggle, h("label", { class: "row small" }, "Send at most", speed), cameras), state), h("div", { class: "card" }, h("h2", null, "Who was seen"), list)),
+    h("div", { class: "two live" }, h("div", { class: "stack" }, stage, trouble, h("div", { class: "row" }, toggle, h("label", { class: "row small" }, "Send at most", speed), living.node, cameras), state), h("div", { class: "card" }, h("h2", null, "Who was seen"), list)),
   );
   signal.addEventListener("abort", stop);
 
@@ -76,7 +78,7 @@ export async function live(page) {
         const { blob, size } = await frame(video, { longest: LONGEST, quality: 0.88 });
         const search = began > restUntil && tracks.stale(began);
         const found = search
-          ? await ask("POST", inGallery(gallery, "identify"), { body: blob, query: { candidates: 3 }, signal: stopped })
+          ? await ask("POST", inGallery(gallery, "identify"), { body: blob, query: { candidates: 3, ...living.query() }, signal: stopped })
           : await ask("POST", ["detect"], { body: blob, signal: stopped });
         const faces = found.faces.map((one) => (search ? { box: one.face.box, decision: one } : { box: one.box, decision: null }));
         tracks.size = size;
@@ -120,7 +122,7 @@ export async function live(page) {
 
   async function note(track, found, blob) {
     const one = track.decision;
-    if (one.status === "rejected") return; // it says nothing about who it is
+    if (one.status === "rejected" && !one.liveness) return; // it says nothing about who it is
     const bitmap = await createImageBitmap(blob);
     const thumb = faceOf(bitmap, one.face.box, { label: "Face" });
     bitmap.close();
