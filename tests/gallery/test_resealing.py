@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vultus.errors import ConflictError, GalleryError, NotFoundError, StorageError
+from vultus.errors import ConflictError, GalleryError, MasterKeyError, StorageError
 from vultus.gallery import Gallery, MasterKey
 from vultus.gallery.keyfile import KEYS
 from vultus.gallery.store import DATABASE
@@ -123,7 +123,7 @@ def test_the_key_file_elsewhere(opened, tmp_path: Path) -> None:
     assert len(again.people()) == 3
     again.close()
     place.rename(tmp_path / "vault" / "moved")
-    with pytest.raises(NotFoundError, match="expected the gallery's key file at"):
+    with pytest.raises(MasterKeyError, match="expected the gallery's key file at"):
         opened(master_key=KEY)
 
 

@@ -54,7 +54,7 @@ def test_one_portrait_from_enrolment_to_erasure(admin: httpx.Client, portrait_fi
     assert told["operating"]["data"]
     same = admin.post("/v1/verify", files={"first": data, "second": data}).json()
     assert (same["status"], same["score"]) == ("match", 1.0)
-    assert "more likely" in same["evidence"]
+    assert "more likely" in same["evidence"]["words"]
     assert admin.post("/v1/galleries/staff/erase", json={"person": "Eileen Collins"}).json()["status"] == "erased"
     again = admin.post("/v1/galleries/staff/identify", content=data, headers=JPEG).json()
     assert {face["person"] for face in again["faces"]} == {None}
