@@ -24,13 +24,14 @@ def plan(data: Path) -> dict[str, list[str]]:
     lfw, video = data / "lfw", data / "video"
     here = {
         name: [sys.executable, str(HERE / f"{name}.py")]
-        for name in ("search", "pipeline", "video", "decode", "cluster", "metrics", "sealing")
+        for name in ("search", "pipeline", "video", "decode", "cluster", "metrics", "sealing", "service")
     }
     vultus = [sys.executable, "-c", "from vultus.cli import main; main()"]
     return {
         "search": here["search"],
         "metrics": here["metrics"],
         "sealing": here["sealing"],
+        "service": [*here["service"], "--images", str(lfw / "images")],
         "pipeline": [*here["pipeline"], "--images", str(lfw / "images")],
         "video": [*here["video"], "--video", str(video / "short_hamilton_clip.mp4")],
         "decode": [*here["decode"], "--images", str(lfw / "images")],
