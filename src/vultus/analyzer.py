@@ -154,6 +154,10 @@ class Analyzer:
         """Faces of a picture (H, W, 3), by area descending, then x1, then y1."""
         return tuple(self._detector(image))
 
+    def detect_many(self, images: Sequence[Image]) -> tuple[tuple[Face, ...], ...]:
+        """As `detect` for each of a few pictures, with small ones of one size searched together, which is faster."""
+        return tuple(map(tuple, self._detector.many(images)))
+
     def read(self, image: Image, faces: Sequence[Face], *, embed: bool = True) -> tuple[Reading, ...]:
         """Quality, aligned crop and, unless `embed` is off, embedding of faces of a picture."""
         size_wh = (image.shape[1], image.shape[0])

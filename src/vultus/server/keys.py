@@ -7,7 +7,6 @@ with AES-256-GCM, because checking a SigV4 signature needs it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import os
@@ -345,7 +344,7 @@ class Keys:
         )
 
     def _digest(self, secret: str) -> bytes:
-        return hmac.digest(self._digest_key, secret.encode("utf-8", "surrogateescape"), hashlib.sha256)
+        return hmac.digest(self._digest_key, secret.encode("utf-8", "surrogateescape"), "sha256")
 
     def _find(self, digest: bytes) -> Key | None:
         """By digest; what is remembered holds until anybody writes to the file."""

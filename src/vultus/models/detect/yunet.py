@@ -20,6 +20,10 @@ __all__ = ["YuNet"]
 
 STRIDES = (8, 16, 32)
 MULTIPLE = 32  # height and width of the input; the coarsest stride
+# Small pictures of one size run in pairs, each at 0.8 of what it costs alone (256 x 256, bf16); four
+# together gain no more, larger ones nothing, and each size costs a compilation.
+BATCHES = (2, 1)
+SMALL = 384 * 384  # pixels
 
 
 @register(
@@ -72,15 +76,25 @@ class YuNet:
         for index, picture in enumerate(pictures):
             sizes.setdefault(_padded(picture), []).append(index)
         for (height, width), indices in sizes.items():
-            batch = np.zeros((len(indices), height, width, 3), dtype=np.uint8)
-            for row, index in zip(batch, indices, strict=True):
-                picture = pictures[index]
-                row[: picture.shape[0], : picture.shape[1]] = picture
-            # The graph's own reshapes name a batch of one, so a larger one comes out end to end.
-            outputs = [output.reshape(len(indices), -1, output.shape[-1]) for output in self._session.run(batch)]
-            for row_number, index in enumerate(indices):
-                found[index] = self._faces([output[row_number] for output in outputs], width)
+            while indices:
+                most = len(indices) if height * width <= SMALL else 1
+                size = next(size for size in BATCHES if size <= most)
+                together, indices = indices[:size], indices[size:]
+                outputs = self._run([pictures[index] for index in together], height, width)
+                for number, index in enumerate(together):
+                    found[index] = self._faces([output[number] for output in outputs], width)
         return found
+
+    def _run(self, pictures: Sequence[Image], height: int, width: int) -> list[NDArray[np.float32]]:
+        """The outputs for pictures that are padded to one size, batch first."""
+        if len(pictures) == 1 and pictures[0].shape[:2] == (height, width):
+            batch = pictures[0][None]
+        else:
+            batch = np.zeros((len(pictures), height, width, 3), dtype=np.uint8)
+            for row, picture in zip(batch, pictures, strict=True):
+                row[: picture.shape[0], : picture.shape[1]] = picture
+        # The graph's own reshapes name a batch of one, so a larger one comes out end to end.
+        return [output.reshape(len(pictures), -1, output.shape[-1]) for output in self._session.run(batch)]
 
     def _faces(self, outputs: list[NDArray[np.float32]], width: int) -> list[Face]:
         """Decode one picture: outputs are cls, obj, box and points, each at three strides."""

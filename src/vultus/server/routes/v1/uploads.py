@@ -6,6 +6,7 @@ import base64
 import binascii
 import dataclasses
 import json
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
@@ -17,12 +18,14 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from vultus.errors import ImageFormatError, ImageTooLargeError, InputError
 from vultus.server.auth import Caller, service_of
+from vultus.server.forms import plain_parts
 from vultus.server.problems import Problem
 
 __all__ = ["FIELD_BYTES", "Upload", "Uploaded", "body_schema", "media_type", "uploaded"]
 
 _FIELDS = 20
 FIELD_BYTES = 65_536
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,13 @@ def body_schema(*names: str, many: bool = False, fields: Sequence[str] = ()) -> 
 
 async def _multipart(request: Request, names: Sequence[str], most: int, texts: Sequence[str]) -> Uploaded:
     body = await request.body()
+    parts = plain_parts(request.headers.get("content-type", ""), body, most=most + len(texts))
+    if parts is not None:
+        files = [part for part in parts if part.filename is not None and part.name in names]
+        fields = {part.name: part.data.decode() for part in parts if part.filename is None and part.name in texts}
+        if len(files) <= most and len(files) + len(fields) == len(parts):  # nothing else, and no text twice
+            pictures = tuple(Upload(part.name, _file_name(part.filename or ""), part.data) for part in files)
+            return Uploaded(pictures, fields)
 
     async def whole() -> AsyncGenerator[bytes, None]:
         yield body
@@ -147,23 +157,23 @@ async def _multipart(request: Request, names: Sequence[str], most: int, texts: S
         raise InputError(f"the form cannot be read: {error.message}") from error
     except (KeyError, ValueError, AssertionError) as error:  # no boundary, bytes that are no text
         raise InputError("the form cannot be read: expected multipart/form-data with its boundary") from error
-    pictures: list[Upload] = []
-    fields: dict[str, str] = {}
+    found: list[Upload] = []
+    words: dict[str, str] = {}
     try:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 if name not in names:
                     raise _other(name, names, texts, "a file")
-                pictures.append(Upload(name, _file_name(value.filename or ""), await value.read()))
+                found.append(Upload(name, _file_name(value.filename or ""), await value.read()))
             elif name in names:
                 raise InputError(f"expected a file in the field {name!r}, got a text")
-            elif name in texts and name not in fields:
-                fields[name] = value
+            elif name in texts and name not in words:
+                words[name] = value
             else:
-                raise _other(name, names, texts, "a second text" if name in fields else "a text")
+                raise _other(name, names, texts, "a second text" if name in words else "a text")
     finally:
         await form.close()
-    return Uploaded(tuple(pictures), fields)
+    return Uploaded(tuple(found), words)
 
 
 async def _json(request: Request, names: Sequence[str], most: int, bound: int, texts: Sequence[str]) -> Uploaded:
@@ -209,5 +219,7 @@ def _other(name: str, names: Sequence[str], texts: Sequence[str], got: str) -> I
 
 def _file_name(text: str) -> str:
     """A file's name without folders, at most 255 characters, printable."""
+    if _PLAIN_NAME.fullmatch(text):
+        return text
     name = PureWindowsPath(PurePosixPath(text).name).name
     return "".join(letter for letter in name if letter.isprintable())[:255]
