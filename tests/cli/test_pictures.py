@@ -228,7 +228,13 @@ def test_ctrl_c_keeps_what_was_enrolled_and_a_second_run_goes_on(portrait_file: 
         "--json",
     ]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A shell's background job ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while process.poll() is None and enrolled(gallery) < 5:
         time.sleep(0.005)  # a loop that never rests takes the core that the other needs
