@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -26,6 +29,20 @@ def data() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"development data not found at {folder}; set VULTUS_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def liveness_recipe() -> ModuleType:
+    """recipes/liveness.py as a module; recipes are programs, which nothing but their tests imports."""
+    pytest.importorskip("torch")
+    path = Path(__file__).resolve().parents[1] / "recipes" / "liveness.py"
+    spec = importlib.util.spec_from_file_location("liveness_recipe", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["liveness_recipe"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

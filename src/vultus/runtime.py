@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import onnxruntime
     import openvino
 
-__all__ = ["ENGINES", "EngineOptions", "Feed", "Session", "cores", "engine_precision", "session"]
+__all__ = ["ENGINES", "EngineOptions", "Feed", "Session", "cores", "engine_precision", "fp32_unless_named", "session"]
 
 Pictures = NDArray[np.uint8]  # (B, H, W, 3), RGB
 Outputs = tuple[NDArray[np.float32], ...]
@@ -90,6 +90,16 @@ def engine_precision(options: EngineOptions) -> str:
     if options.precision == "bf16" and not capable:
         raise InputError("this CPU has no bf16 arithmetic; use precision auto or fp32")
     return "bf16" if capable and options.precision != "fp32" else "fp32"
+
+
+def fp32_unless_named(engine: EngineOptions | None) -> EngineOptions:
+    """The options with "auto" read as fp32, for networks whose answers must not depend on the CPU.
+
+    >>> fp32_unless_named(None).precision, fp32_unless_named(EngineOptions(precision="bf16")).precision
+    ('fp32', 'bf16')
+    """
+    options = engine or EngineOptions()
+    return replace(options, precision="fp32") if options.precision == "auto" else options
 
 
 def cores() -> int:

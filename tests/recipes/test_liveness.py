@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 from collections import defaultdict
 from pathlib import Path
 from types import ModuleType
@@ -17,24 +15,12 @@ torch = pytest.importorskip("torch")
 from vultus.errors import WeightsError  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def recipe() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "recipes" / "liveness.py"
-    spec = importlib.util.spec_from_file_location("liveness_recipe", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["liveness_recipe"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.data
-def test_nobody_is_in_two_parts_and_everybody_of_nuaa_is_tested_once(recipe: ModuleType, data: Path) -> None:
+def test_nobody_is_in_two_parts_and_everybody_of_nuaa_is_tested_once(liveness_recipe: ModuleType, data: Path) -> None:
     tested: list[str] = []
-    for fold in range(recipe.FOLDS):
+    for fold in range(liveness_recipe.FOLDS):
         parts: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for shot in recipe.gather(data, fold, recipe.SPLIT):
+        for shot in liveness_recipe.gather(data, fold, liveness_recipe.SPLIT):
             parts[shot.source, shot.person].add(shot.part)
         assert parts
         assert all(len(found) == 1 for found in parts.values())
@@ -42,45 +28,45 @@ def test_nobody_is_in_two_parts_and_everybody_of_nuaa_is_tested_once(recipe: Mod
     assert sorted(tested) == [f"{number:04d}" for number in range(1, 10)]
 
 
-def rows(recipe: ModuleType, dev: dict[str, int]) -> dict[str, np.ndarray]:
+def rows(liveness_recipe: ModuleType, dev: dict[str, int]) -> dict[str, np.ndarray]:
     source = np.repeat(list(dev), list(dev.values()))
     return {"source": source, "part": np.full(len(source), "dev"), "kind": np.full(len(source), "")}
 
 
-def test_the_threshold_counts_sources_alike(recipe: ModuleType) -> None:
+def test_the_threshold_counts_sources_alike(liveness_recipe: ModuleType) -> None:
     """1,000 easy pictures do not outvote 50: 2 % of the mean is 3 of NUAA's 50 (6 %) and none of the others."""
-    found = rows(recipe, {"lfw": 1000, "portraits": 50, "nuaa": 50})
+    found = rows(liveness_recipe, {"lfw": 1000, "portraits": 50, "nuaa": 50})
     scores = np.concatenate([np.linspace(0.9, 1, 1000), np.linspace(0.9, 1, 50), np.linspace(0.01, 0.5, 50)])
-    threshold = recipe.threshold_of(found, scores)
+    threshold = liveness_recipe.threshold_of(found, scores)
     assert threshold == pytest.approx(0.04)  # 0.01, 0.02 and 0.03 are refused
     assert (scores < threshold).sum() == 3
 
 
-def test_the_threshold_knows_nothing_of_test_people_and_attacks(recipe: ModuleType) -> None:
-    found = rows(recipe, {"lfw": 100, "portraits": 100, "nuaa": 100})
+def test_the_threshold_knows_nothing_of_test_people_and_attacks(liveness_recipe: ModuleType) -> None:
+    found = rows(liveness_recipe, {"lfw": 100, "portraits": 100, "nuaa": 100})
     scores = np.tile(np.linspace(0, 1, 100), 3)
-    before = recipe.threshold_of(found, scores)
+    before = liveness_recipe.threshold_of(found, scores)
     more = {name: np.concatenate([column, column]) for name, column in found.items()}
     more["part"][300:] = "test"
     more["kind"][300:450] = "nuaa-print"
-    assert recipe.threshold_of(more, np.concatenate([scores, np.zeros(300)])) == before
+    assert liveness_recipe.threshold_of(more, np.concatenate([scores, np.zeros(300)])) == before
 
 
-def test_calibration_finds_the_slope_that_made_the_labels(recipe: ModuleType) -> None:
+def test_calibration_finds_the_slope_that_made_the_labels(liveness_recipe: ModuleType) -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, 20_000)
     live = rng.random(20_000) < 1 / (1 + np.exp(-1.7 * logits))
-    slope, offset = recipe.calibration(logits, live.astype(float))
+    slope, offset = liveness_recipe.calibration(logits, live.astype(float))
     assert slope == pytest.approx(1.7, abs=0.1)
     assert offset == pytest.approx(0.0, abs=0.1)
 
 
-def test_augmentation_leaves_the_views_in_their_places(recipe: ModuleType) -> None:
+def test_augmentation_leaves_the_views_in_their_places(liveness_recipe: ModuleType) -> None:
     torch.manual_seed(0)
     batch = torch.zeros(64, 3, 16, 32)
     batch[..., :16] = 60
     batch[..., 16:] = 180
-    out = recipe.augmented(batch)
+    out = liveness_recipe.augmented(batch)
     assert out.shape == batch.shape
     assert bool((out[..., :16].mean((1, 2, 3)) < out[..., 16:].mean((1, 2, 3))).all())
     assert float(out.min()) >= 0
@@ -88,7 +74,7 @@ def test_augmentation_leaves_the_views_in_their_places(recipe: ModuleType) -> No
 
 
 @pytest.mark.weights
-def test_training_tells_planted_attacks_apart(recipe: ModuleType) -> None:
+def test_training_tells_planted_attacks_apart(liveness_recipe: ModuleType) -> None:
     """Plumbing: a loud planted mark is learned in a few steps, and the run is the same twice."""
     rng = np.random.default_rng(0)
     crops = rng.integers(90, 160, (40, 112, 224, 3), dtype=np.uint8)
@@ -99,9 +85,9 @@ def test_training_tells_planted_attacks_apart(recipe: ModuleType) -> None:
     }  # fmt: skip
     settings = argparse.Namespace(seed=0, auxiliary=True, last=6, lr=2e-3, epochs=2, steps=6, batch=12)
     try:
-        net = recipe.train(crops, groups, settings)
+        net = liveness_recipe.train(crops, groups, settings)
     except WeightsError as error:
         pytest.skip(f"weights are not to be had: {error}")
-    logits = recipe.logits_of(net, crops)
+    logits = liveness_recipe.logits_of(net, crops)
     assert logits[:20].mean() > logits[20:].mean()
-    assert np.array_equal(logits, recipe.logits_of(recipe.train(crops, groups, settings), crops))
+    assert np.array_equal(logits, liveness_recipe.logits_of(liveness_recipe.train(crops, groups, settings), crops))

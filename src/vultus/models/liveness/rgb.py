@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 from vultus.errors import WeightsError
 from vultus.models.liveness.views import room, views
 from vultus.registry import register
-from vultus.runtime import EngineOptions, Feed, session
+from vultus.runtime import EngineOptions, Feed, fp32_unless_named, session
 from vultus.types import Face, Image, Liveness, LivenessPoint, ModelCard, Rate, Signal
 
 __all__ = ["CARD", "RgbLiveness", "unanswerable"]
@@ -100,11 +99,8 @@ class RgbLiveness:
             model=f"{card.name} {facts['sha256'][:16]}",
             **rates,
         )
-        options = engine or EngineOptions()
-        if options.precision == "auto":
-            options = replace(options, precision="fp32")
         with as_file(files(__package__) / "weights" / "rgb.onnx") as path:
-            self._session = session(path, Feed("pictures"), options)
+            self._session = session(path, Feed("pictures"), fp32_unless_named(engine))
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> tuple[Liveness, ...]:
         """One answer a face; the faces run one by one, so that none depends on the others."""
