@@ -81,6 +81,14 @@ def playwright() -> Iterator[Any]:
         yield made
 
 
+def expect(what: Any) -> Any:
+    """Say of a locator what must come to hold; it is looked at until it does, for the page answers in its own time."""
+    from playwright.sync_api import expect as of
+
+    of.set_options(timeout=WAIT)
+    return of(what)
+
+
 @pytest.fixture(scope="session")
 def browser(playwright: Any, chromium: str) -> Iterator[Any]:
     with launched(playwright, chromium) as opened:

@@ -12,7 +12,7 @@ from typing import Any
 
 from vultus import server
 
-from .conftest import Desk, enrol, go
+from .conftest import Desk, enrol, expect, go
 
 Open = Callable[..., Any]
 
@@ -36,7 +36,7 @@ def test_galleries_are_made_checked_and_deleted(desk: Desk, open_page: Open) -> 
     page.keyboard.press("Enter")
     page.get_by_text("The gallery visitors was deleted.").wait_for()
     assert desk.server.service.galleries() == ("staff",)
-    assert page.get_by_label("Gallery", exact=True).locator("option").all_inner_texts() == ["staff"]
+    expect(page.get_by_label("Gallery", exact=True).locator("option")).to_have_text(["staff"], use_inner_text=True)
 
 
 def test_an_empty_server_leads_to_the_first_gallery(desk: Desk, open_page: Open) -> None:
@@ -46,7 +46,7 @@ def test_an_empty_server_leads_to_the_first_gallery(desk: Desk, open_page: Open)
     page.get_by_role("button", name="Make a gallery").first.click()
     page.get_by_role("dialog").get_by_label("Name").fill("no good")
     page.keyboard.press("Enter")
-    assert page.get_by_role("dialog").count() == 1  # the browser says what a name may hold
+    expect(page.get_by_role("dialog")).to_have_count(1)  # the browser says what a name may hold
     page.get_by_role("dialog").get_by_label("Name").fill("first")
     page.keyboard.press("Enter")
 
@@ -62,13 +62,13 @@ def test_a_key_is_shown_once_renewed_and_revoked(desk: Desk, open_page: Open) ->
     box.get_by_label("Label").fill("front door")
     box.get_by_label("All, also later ones").uncheck()
     box.get_by_role("button", name="Make it").click()
-    assert box.get_by_role("heading", name="Make a key").count() == 1  # no gallery was chosen yet
+    expect(box.get_by_role("heading", name="Make a key")).to_have_count(1)  # no gallery was chosen yet
     box.get_by_label("staff").check()
     box.get_by_role("button", name="Make it").click()
     shown = page.get_by_role("dialog", name="Copy the key now").get_by_label("The key")
     secret = shown.input_value()
     page.keyboard.press("Escape")
-    assert shown.is_visible()  # it is not lost by a stray key
+    expect(shown).to_be_visible()  # it is not lost by a stray key
     made = keys.verify(secret)
     assert (made.role, made.galleries, made.label) == ("operator", ("staff",), "front door")
     page.get_by_role("button", name="I have kept it").click()
@@ -109,7 +109,7 @@ def test_the_audit_log_is_read_filtered_verified_and_saved(desk: Desk, open_page
     service.note("def", "key.create", target="k1", role="viewer")
     page = open_page(desk.make_key("auditor"))
     go(page, "audit")
-    assert page.get_by_role("row").count() == 3
+    expect(page.get_by_role("row")).to_have_count(3)
     page.get_by_label("What").select_option("person.rename")
     page.get_by_role("row").filter(has_text="<b>typo</b>").wait_for()
     page.get_by_role("button", name="Details of entry 1").click()
@@ -188,4 +188,4 @@ def test_a_monitor_sees_figures_alone(desk: Desk, open_page: Open) -> None:
     page = open_page(desk.make_key("monitor"))
     page.locator(".figures div", has_text="Waiting pictures").wait_for()
 
-    assert page.get_by_role("heading", name="Models").count() == 0
+    expect(page.get_by_role("heading", name="Models")).to_have_count(0)

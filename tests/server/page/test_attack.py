@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, drop, enrol, go, upload
+from .conftest import Desk, drop, enrol, expect, go, upload
 
 Open = Callable[..., Any]
 
@@ -32,7 +32,7 @@ def test_a_name_is_text_wherever_it_is_shown(desk: Desk, open_page: Open) -> Non
     for section in ("people", f"people/{people[0].id}", "people/add", "sort", "keys", "audit", "galleries"):
         go(page, section)
         seen[section] = page.locator("body").inner_text()
-        assert page.locator("img[src='x'], main script").count() == 0
+        expect(page.locator("img[src='x'], main script")).to_have_count(0)
         assert "broken" not in page.title() or EVIL in page.title()
     go(page, "identify")
     bad_file = upload(EVIL.replace("/", "") + ".png", EVIL, "李明 🙂", seed=3)
@@ -45,7 +45,7 @@ def test_a_name_is_text_wherever_it_is_shown(desk: Desk, open_page: Open) -> Non
     assert NAMES[1] in seen[f"people/{people[0].id}"]  # an alias
     assert EVIL in seen["keys"]
     assert EVIL in seen["audit"]
-    assert page.locator("img[src='x'], main script").count() == 0
+    expect(page.locator("img[src='x'], main script")).to_have_count(0)
     assert (
         page.evaluate(
             "[...document.querySelectorAll('*')].some((one) => one.getAttributeNames().some((name) => name.startsWith('on')))"
@@ -62,7 +62,7 @@ def test_such_a_person_can_be_made_found_and_erased(desk: Desk, open_page: Open,
     drop(page, upload("one.png", "somebody"))
     page.get_by_role("button", name="Add 1 picture").click()
     page.locator("ul.faces li").wait_for()
-    assert page.locator("main h1").inner_text() == name
+    expect(page.locator("main h1")).to_have_text(name, use_inner_text=True)
     page.get_by_role("button", name="Erase with proof").click()
     page.get_by_role("dialog").get_by_label("Type the name to go on").fill(name)
     page.keyboard.press("Enter")

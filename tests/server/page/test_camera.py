@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, before_camera, camera_browser, drawn, enrol, film, go, launched, windows
+from .conftest import Desk, before_camera, camera_browser, drawn, enrol, expect, film, go, launched, windows
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_stream_is_named_live(desk: Desk, with_camera: Any) -> None:
         )  # a face that is known is only followed
         assert len(box) > 300
         assert len(later) > 300
-        assert page.get_by_role("list", name="Answers, the latest first").get_by_role("listitem").count() == 1
+        expect(page.get_by_role("list", name="Answers, the latest first").get_by_role("listitem")).to_have_count(1)
 
         page.get_by_role("button", name="Stop the camera").click()
         page.get_by_text("The camera is off").wait_for()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Desk, drawn, drop, enrol, go, upload
+from .conftest import Desk, drawn, drop, enrol, expect, go, upload
 
 Open = Callable[..., Any]
 
@@ -30,7 +30,9 @@ def test_boxes_and_names_are_drawn_where_the_faces_are(desk: Desk, open_page: Op
     assert amber[:, 0].min() > 0.5
     assert amber[:, 0].max() == pytest.approx(265 / 284, abs=0.02)
     assert answers.locator(".badge").all_inner_texts()[::2] == ["Match", "Unknown"]
-    assert page.get_by_role("img", name="door.png: Ada, unknown").count() == 1  # the same, for those who do not see it
+    expect(page.get_by_role("img", name="door.png: Ada, unknown")).to_have_count(
+        1
+    )  # the same, for those who do not see it
     answers.nth(1).hover()
     assert len(drawn(page, "unknown")) > 1.2 * len(amber)  # which face it is that one points at
     assert len(drawn(page, "match")) == pytest.approx(len(green), rel=0.02)
@@ -47,11 +49,11 @@ def test_the_evidence_of_an_answer_is_told(desk: Desk, open_page: Open) -> None:
     unknown.get_by_text("Evidence").click()
 
     threshold = desk.gallery().stats().operating.threshold
-    assert f"{threshold:.3f}" in match.inner_text()
-    assert "FPIR 1 % against 1 person" in match.inner_text()
-    assert "theory: random directions" in match.inner_text()
-    assert "below the threshold, not told" in unknown.inner_text()
-    assert page.get_by_role("button", name="This is not that person").count() == 0  # an operator changes nothing
+    expect(match).to_contain_text(f"{threshold:.3f}", use_inner_text=True)
+    expect(match).to_contain_text("FPIR 1 % against 1 person", use_inner_text=True)
+    expect(match).to_contain_text("theory: random directions", use_inner_text=True)
+    expect(unknown).to_contain_text("below the threshold, not told", use_inner_text=True)
+    expect(page.get_by_role("button", name="This is not that person")).to_have_count(0)  # an operator changes nothing
 
 
 def test_a_wrong_answer_is_remembered_as_wrong(desk: Desk, open_page: Open) -> None:
@@ -135,5 +137,5 @@ def test_an_auditor_sees_decisions_without_names(desk: Desk, open_page: Open) ->
     row = page.get_by_role("row").nth(1)
     row.wait_for()
 
-    assert ada.id[:8] in row.inner_text()
-    assert "Ada" not in page.locator("body").inner_text()
+    expect(row).to_contain_text(ada.id[:8], use_inner_text=True)
+    expect(page.locator("body")).not_to_contain_text("Ada", use_inner_text=True)

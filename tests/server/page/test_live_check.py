@@ -20,7 +20,7 @@ from vultus.server.settings import Settings
 from vultus.testing import Thresholds
 from vultus.types import Face, Image
 
-from .conftest import Desk, before_camera, camera_browser, film, go, windows
+from .conftest import Desk, before_camera, camera_browser, expect, film, go, windows
 from .judging import ATTACK, NEUTRAL, UNKNOWN, Judging, mesh_of, moves, shown
 
 LATE = 0.9  # seconds after which the actor does what is asked; frames are up to half a second old when they come
@@ -118,8 +118,8 @@ def test_somebody_passes_and_is_named_once(desk: Desk, with_camera: Any, kind: s
         page.get_by_text("Passed", exact=True).first.wait_for(timeout=40_000)
         row = page.get_by_role("group", name="Liveness")
         row.get_by_text("What it rests on").click()
-        assert row.get_by_role("list", name="Signals").get_by_role("listitem").count() == 5
-        assert "What was asked for" in row.inner_text()
+        expect(row.get_by_role("list", name="Signals").get_by_role("listitem")).to_have_count(5)
+        expect(row).to_contain_text("What was asked for", use_inner_text=True)
         page.get_by_role("button", name="Say who it is").click()
         page.get_by_role("list", name="Faces").get_by_role("link", name="Ada").wait_for()
     (used,) = desk.server.service.checks._checks.values()
@@ -146,7 +146,7 @@ def test_who_holds_still_does_not_pass_and_hears_why(desk: Desk, actor: Actor, w
         page.get_by_role("button", name="Begin").click()
         page.get_by_text("Not passed", exact=True).wait_for(timeout=40_000)
         page.get_by_text("The challenge was not done as asked").wait_for()
-        assert page.get_by_role("button", name="Say who it is").count() == 0
+        expect(page.get_by_role("button", name="Say who it is")).to_have_count(0)
         go(page, "decisions/all")
         page.get_by_label("Kind of decision").select_option("challenge")
         cell = page.get_by_role("region", name="Decisions from the audit log, the latest first")
@@ -171,7 +171,7 @@ def test_escape_stops_it_and_leaving_closes_the_camera(desk: Desk, with_camera: 
         page.get_by_role("dialog", name="Live check").wait_for()
         page.keyboard.press("Escape")
         page.get_by_text("Stopped.").wait_for()
-        assert page.get_by_role("dialog").count() == 0
+        expect(page.get_by_role("dialog")).to_have_count(0)
         track = page.evaluate_handle("() => document.querySelector('video').srcObject.getTracks()[0]")
         go(page, "people")
         assert track.evaluate("(track) => track.readyState") == "ended"
@@ -222,5 +222,5 @@ def test_others_do_not_see_the_switch(desk: Desk, browser: Any) -> None:
         page = opened(desk.make_key("viewer"))
         go(page, "galleries")
         page.get_by_text("are not asked for").wait_for()
-        assert page.get_by_role("button", name="Living faces only").count() == 0
-        assert page.get_by_role("link", name="Live check").count() == 0
+        expect(page.get_by_role("button", name="Living faces only")).to_have_count(0)
+        expect(page.get_by_role("link", name="Live check")).to_have_count(0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from . import looks
-from .conftest import Desk, drop, enrol, go, upload
+from .conftest import Desk, drop, enrol, expect, go, upload
 
 Open = Callable[..., Any]
 
@@ -115,7 +115,7 @@ def test_shortcuts_are_listed_and_can_be_switched_off(desk: Desk, open_page: Ope
     page = open_page(desk.key)
     page.keyboard.press("?")
     box = page.get_by_role("dialog", name="Keyboard shortcuts")
-    assert "Add person" in box.inner_text()
+    expect(box).to_contain_text("Add person", use_inner_text=True)
     page.keyboard.press("Escape")
     go(page, "thresholds")
     page.keyboard.press("?")
@@ -127,8 +127,8 @@ def test_shortcuts_are_listed_and_can_be_switched_off(desk: Desk, open_page: Ope
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     page.keyboard.press("n")
-    assert page.get_by_role("dialog").count() == 0
-    assert page.locator("main h1").inner_text() == "People"
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("main h1")).to_have_text("People", use_inner_text=True)
 
 
 def test_the_content_can_be_skipped_to(desk: Desk, open_page: Open) -> None:
@@ -148,7 +148,7 @@ def test_all_text_can_be_read_and_every_control_has_a_name(desk: Desk, open_page
     for section in [*SECTIONS, f"people/{ada.id}"]:
         go(page, section)
         found[section] = looks.faint(page) + looks.nameless(page) + looks.ids_twice(page)
-        assert page.locator("h1").count() == 1
+        expect(page.locator("h1")).to_have_count(1)
     go(page, "identify")
     drop(page, upload("door.png", "Bob", "a stranger"), upload("small.png", "Bob", side=16))
     page.locator(".result .decision").nth(2).wait_for()
@@ -195,7 +195,7 @@ def test_a_telephone_reaches_all_sections_and_a_long_answer(desk: Desk, open_pag
     page.get_by_role("button", name="More").tap()
     page.get_by_role("dialog").get_by_role("link", name="Audit log").tap()
     page.get_by_role("heading", name="Audit log", exact=True).wait_for()
-    assert page.get_by_role("button", name="More").get_attribute("aria-current") == "page"
+    expect(page.get_by_role("button", name="More")).to_have_attribute("aria-current", "page")
     page.locator(".tabs").get_by_role("link", name="Identify").tap()
     page.locator("main[data-shown='#/identify']").wait_for()
     drop(page, upload("door.png", "Bob", "a stranger", seed=3))
@@ -214,5 +214,5 @@ def test_answers_are_said_aloud(desk: Desk, open_page: Open) -> None:
     page.locator(".decision").wait_for()
 
     assert page.locator(".decision").evaluate("(one) => !!one.closest('[aria-live=polite]')")
-    assert page.locator("#notes").get_attribute("aria-live") == "polite"
-    assert page.locator("#alerts").get_attribute("role") == "alert"
+    expect(page.locator("#notes")).to_have_attribute("aria-live", "polite")
+    expect(page.locator("#alerts")).to_have_attribute("role", "alert")

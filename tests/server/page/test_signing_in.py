@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .conftest import Desk, enrol, go, sign_in
+from .conftest import Desk, enrol, expect, go, sign_in
 
 Open = Callable[..., Any]
 
@@ -75,7 +75,7 @@ def test_each_role_sees_its_sections(desk: Desk, open_page: Open) -> None:
     for role, sections in SECTIONS.items():
         sign_in(page, desk.make_key(role))
         seen[role] = page.get_by_role("navigation", name="Sections").first.get_by_role("link").all_inner_texts()
-        assert page.locator("main h1").inner_text() == sections[0]
+        expect(page.locator("main h1")).to_have_text(sections[0], use_inner_text=True)
         page.get_by_role("button", name="Sign out").click()
 
     assert seen == SECTIONS
@@ -111,14 +111,14 @@ def test_an_address_of_another_role_opens_what_the_key_may_see(desk: Desk, open_
     page.evaluate("location.hash = '#/keys'")
 
     page.get_by_text("Your key's role does not open Keys and roles.").wait_for()
-    assert page.locator("main h1").inner_text() == "People"
+    expect(page.locator("main h1")).to_have_text("People", use_inner_text=True)
 
 
 def test_a_key_for_one_gallery_sees_no_other(desk: Desk, open_page: Open) -> None:
     desk.server.service.create_gallery("visitors")
     page = open_page(desk.make_key("operator", "visitors"))
 
-    assert page.get_by_label("Gallery").locator("option").all_inner_texts() == ["visitors"]
+    expect(page.get_by_label("Gallery").locator("option")).to_have_text(["visitors"], use_inner_text=True)
 
 
 def test_galleries_are_switched_and_stay_chosen(desk: Desk, open_page: Open) -> None:
@@ -131,4 +131,4 @@ def test_galleries_are_switched_and_stay_chosen(desk: Desk, open_page: Open) -> 
     page.get_by_text("Nobody is known here yet").wait_for()
     page.reload()
     page.get_by_text("Nobody is known here yet").wait_for()
-    assert page.get_by_label("Gallery").input_value() == "visitors"
+    expect(page.get_by_label("Gallery")).to_have_value("visitors")

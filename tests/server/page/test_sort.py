@@ -7,7 +7,7 @@ from typing import Any
 
 from vultus.testing import picture
 
-from .conftest import Desk, drop, enrol, go, upload
+from .conftest import Desk, drop, enrol, expect, go, upload
 
 Open = Callable[..., Any]
 
@@ -32,7 +32,7 @@ def sorted_page(page: Any) -> Any:
 def test_groups_are_made_and_named(desk: Desk, open_page: Open) -> None:
     page = sorted_page(open_page(desk.make_key("enroller")))
     group = page.get_by_role("region", name="Group 1")
-    assert group.get_by_role("checkbox").count() == 3
+    expect(group.get_by_role("checkbox")).to_have_count(3)
     group.get_by_label("Face on 4.png belongs to Group 1").uncheck()
     group.get_by_label("Name of Group 1").fill("Dan")
     page.keyboard.press("Enter")
@@ -67,14 +67,14 @@ def test_a_group_is_looked_for_among_those_who_are_known(desk: Desk, open_page: 
     page.get_by_role("region", name="Group 1").get_by_role("button", name="Who is it?").click()
     page.get_by_text("Looks like Dan, score 0.9").wait_for()
 
-    assert page.get_by_label("Name of Group 1").input_value() == "Dan"
+    expect(page.get_by_label("Name of Group 1")).to_have_value("Dan")
 
 
 def test_an_operator_sorts_but_keeps_nothing(desk: Desk, open_page: Open) -> None:
     page = sorted_page(open_page(desk.make_key("operator")))
 
-    assert page.get_by_role("button", name="Save").count() == 0
-    assert page.get_by_role("complementary").count() == 0
+    expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    expect(page.get_by_role("complementary")).to_have_count(0)
 
 
 def test_a_picture_that_cannot_be_read_does_not_spoil_the_others(desk: Desk, open_page: Open) -> None:

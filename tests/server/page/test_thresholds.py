@@ -9,7 +9,7 @@ import pytest
 
 from vultus.testing import Thresholds
 
-from .conftest import Desk, drop, enrol, go, upload
+from .conftest import Desk, drop, enrol, expect, go, upload
 
 Open = Callable[..., Any]
 
@@ -59,4 +59,4 @@ def test_a_saved_rate_holds_for_searches(desk: Desk, open_page: Open) -> None:
     go(page, "identify")
     drop(page, upload("door.png", "Ada", seed=3))
     page.locator(".decision").get_by_text("Evidence").click()
-    assert f"{strict:.3f}" in page.locator(".decision").inner_text()
+    expect(page.locator(".decision")).to_contain_text(f"{strict:.3f}", use_inner_text=True)
