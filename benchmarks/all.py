@@ -24,7 +24,7 @@ def plan(data: Path) -> dict[str, list[str]]:
     lfw, video = data / "lfw", data / "video"
     here = {
         name: [sys.executable, str(HERE / f"{name}.py")]
-        for name in ("search", "pipeline", "video", "decode", "cluster", "metrics", "sealing", "service")
+        for name in ("search", "pipeline", "video", "decode", "cluster", "liveness", "metrics", "sealing", "service")
     }
     vultus = [sys.executable, "-c", "from vultus.cli import main; main()"]
     return {
@@ -36,6 +36,7 @@ def plan(data: Path) -> dict[str, list[str]]:
         "video": [*here["video"], "--video", str(video / "short_hamilton_clip.mp4")],
         "decode": [*here["decode"], "--images", str(lfw / "images")],
         "cluster": [*here["cluster"], "--images", str(lfw / "images")],
+        "liveness": [*here["liveness"], "--data", str(data)],
         "verification": [
             *vultus,
             *["evaluate", "verification", "--json"],

@@ -2,8 +2,8 @@
 
     python benchmarks/liveness.py --data ../shared/data [--write README.md]
 
-Reads the test people of the recipe's split (recipes/liveness.py, fold 0) through the whole
-product: picture in, answer out, abstentions counted for themselves. NUAA's prints are real
+Reads the test people of the detector's own split (vultus.datasets.liveness_split, fold 0) through
+the whole product: picture in, answer out, abstentions counted for themselves. NUAA's prints are real
 attacks; the card (weights/rgb.json) holds the figures on simulated ones. Speed: one face on
 all cores, median and best decile of --repeat answers. Prints one JSON object.
 """
@@ -14,7 +14,6 @@ import argparse
 import json
 import platform
 import re
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -24,10 +23,10 @@ import numpy as np
 from vultus import images
 from vultus.analyzer import Analyzer
 from vultus.choice import main_face
+from vultus.datasets.liveness_split import SPLIT, gather
 from vultus.metrics.intervals import clopper_pearson
 from vultus.types import Face, Image, Liveness
 
-HERE = Path(__file__).resolve().parent
 START, END = "<!-- liveness: benchmarks/liveness.py -->", "<!-- /liveness -->"
 
 
@@ -70,9 +69,6 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=200)
     parser.add_argument("--write", type=Path, help="put the table between the marks in this file")
     given = parser.parse_args()
-    sys.path.insert(0, str(HERE.parent / "recipes"))
-    from liveness import SPLIT, gather
-
     analyzer = Analyzer()
     found: dict[str, list[Liveness | None]] = {}
     example: Image | None = None

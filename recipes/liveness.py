@@ -4,8 +4,8 @@
 
 Bona fide: NUAA's live frames, the portraits, LFW's photographs. Attacks: NUAA's prints, and
 simulated prints, screens and paper masks made from those bona fide pictures. People are split
-into train, development and test before anything else is done; a simulated attack belongs
-where its face belongs. The threshold and the calibration come from development people, the
+into train, development and test before anything else is done (by vultus.datasets.liveness_split);
+a simulated attack belongs where its face belongs. The threshold and the calibration come from development people, the
 network is the one of the last epoch, and the test people are read once, at the end.
 
 Steps: `bank` (crops, made once a fold and cached), `train`, `test`. With --leave-out SPECIES
@@ -19,7 +19,6 @@ import hashlib
 import json
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -30,8 +29,7 @@ from torch import nn
 from vultus import images, weights
 from vultus.analyzer import Analyzer
 from vultus.choice import main_face
-from vultus.datasets import lfw, nuaa
-from vultus.datasets.layout import BONA_FIDE
+from vultus.datasets.liveness_split import FOLDS, PARTS, SPLIT, Shot, gather
 from vultus.datasets.simulated_attacks import KINDS, Camera, capture, simulate, species
 from vultus.metrics import liveness as metrics
 from vultus.models.liveness.views import SIDE, views
@@ -40,48 +38,9 @@ from vultus.nets.two_views import TwoViews, spectrum
 from vultus.runtime import EngineOptions, Feed, session
 from vultus.types import Face, Image
 
-FOLDS = 3
-SPLIT = 0  # seed of the split and of the simulations; --seed is that of training alone
-PARTS = ("train", "dev", "test")
 VARIANTS = {"lfw": 1, "portraits": 6, "nuaa": 3}  # further captures of each bona fide training picture
 ATTACKS = {"lfw": 3, "portraits": 14, "nuaa": 6}  # simulated attacks from each picture
 SHARES = {"lfw": 0.2, "portraits": 0.12, "nuaa": 0.2, "print": 0.16, "simulated": 0.32}  # of a training batch
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A bona fide or a real attack picture."""
-
-    source: str  # "lfw", "portraits", "nuaa"
-    person: str
-    part: str
-    path: str
-    attack: str  # "" for bona fide, else the species
-
-
-def part_of(person: str, seed: int) -> str:
-    """Where a person belongs: 60 % train, 15 % development, 25 % test, by a hash of the name."""
-    number = int(hashlib.sha256(f"{seed} {person}".encode()).hexdigest()[:8], 16) / 0xFFFFFFFF
-    return "train" if number < 0.6 else "dev" if number < 0.75 else "test"
-
-
-def nuaa_part(person: str, fold: int) -> str:
-    """NUAA has nine people here: three for test by turns, the two after them for development."""
-    turn = (int(person) - 1 - 3 * fold) % 9
-    return "test" if turn < 3 else "dev" if turn < 5 else "train"
-
-
-def gather(data: Path, fold: int, seed: int) -> list[Shot]:
-    """Every picture with its person's part."""
-    shots = [
-        Shot("nuaa", f.subject, nuaa_part(f.subject, fold), str(f.source), "" if f.label == BONA_FIDE else "print")
-        for f in nuaa.read(data / "nuaa")
-    ]
-    for person, paths in lfw.pictures(data / "lfw" / "images").items():
-        shots += [Shot("lfw", person, part_of(person, seed), str(path), "") for path in paths]
-    for path in sorted((data / "portraits").glob("*.jpg")):
-        shots.append(Shot("portraits", path.stem[:3], part_of(path.stem[:3], seed), str(path), ""))
-    return shots
 
 
 _analyzer: Analyzer | None = None

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
 
 from vultus.errors import InputError, OperatingPointError
-from vultus.testing import Analyzer, Thresholds, picture
+from vultus.models.landmark import Mesh
+from vultus.models.landmark.measures import LEFT_EYE, RIGHT_EYE, eye_distance, head_pose
+from vultus.testing import SHOWN, Analyzer, Shown, Thresholds, picture
 
 
 def test_nobody() -> None:
@@ -85,3 +91,79 @@ def test_thresholds_follow_the_gallery() -> None:
     assert table.fmr_at(table.verify(1e-3).threshold) == pytest.approx(1e-3)
     with pytest.raises(OperatingPointError):
         table.identify(0.01, [])
+
+
+def answers(*people: str, **drawn: Any) -> list[bool | None]:
+    return [answer.live for answer in Analyzer().liveness(picture(*people, **drawn))]
+
+
+def test_nobody_is_neither_live_nor_an_attack() -> None:
+    analyzer, empty = Analyzer(), picture()
+    assert (analyzer.liveness(empty), analyzer.meshes(empty, ()), analyzer.eyes(empty, ())) == ((), (), ())
+    assert answers(shown=[]) == []
+
+
+def test_who_is_live_is_drawn_face_by_face() -> None:
+    assert answers("Ada") == [True]
+    assert answers("Ada", "Bob", "Eve", shown=["print", "live", "dark"]) == [False, True, None]
+    assert answers("Ada", "Bob", shown="print", side=40, noise=30) == [False, False]
+    image = picture("Ada", "Bob", shown=["print", "dark"])
+    analyzer = Analyzer()
+    ada, bob = analyzer.detect(image)
+    assert [answer.live for answer in analyzer.liveness(image, [bob, ada, bob])] == [None, False, None]
+    assert analyzer.liveness(image, []) == ()
+    assert analyzer.liveness(image) == analyzer.liveness(image)
+
+
+def test_each_answer_has_its_evidence() -> None:
+    live, attack, unknown = Analyzer().liveness(picture("Ada", "Bob", "Eve", shown=SHOWN))
+    assert [answer.score for answer in (live, attack)] == [0.9, 0.1]
+    assert [[signal.says for signal in answer.signals] for answer in (live, attack, unknown)] == [
+        ["bona fide"], ["attack"], ["nothing"],
+    ]  # fmt: skip
+    assert math.isnan(unknown.score)
+    assert "too dark" in unknown.abstained
+    assert {answer.point.threshold for answer in (live, attack, unknown)} == {0.5}
+
+
+@pytest.mark.parametrize("shown", SHOWN)
+@pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
+def test_answers_outlast_jpeg_and_another_size(shown: Shown, scale: float) -> None:
+    image = cv2.resize(picture("Ada", shown=shown), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    again = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 90])[1], cv2.IMREAD_COLOR)
+    assert [answer.live for answer in Analyzer().liveness(again)] == answers("Ada", shown=shown)
+
+
+def test_a_face_that_fills_the_picture_cannot_be_judged() -> None:
+    (answer,) = Analyzer().liveness(np.ascontiguousarray(picture("Ada", shown="print")[16:-16, 16:-16]))
+    assert answer.live is None
+    assert "nothing around" in answer.abstained
+
+
+def test_how_live_somebody_is_changes_nothing_else() -> None:
+    live, shown = (Analyzer().analyze(picture("Ada", shown=word))[0] for word in ("live", "print"))
+    assert shown.face.box == live.face.box
+    np.testing.assert_array_equal(shown.embedding, live.embedding)
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    with pytest.raises(InputError, match="live, print, dark"):
+        picture("Ada", shown="mask")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="each of 2 people"):
+        picture("Ada", "Bob", shown=["live"])
+
+
+def test_a_mesh_looks_ahead_from_where_the_face_is() -> None:
+    analyzer, image = Analyzer(), picture("Ada", "Bob", side=90)
+    faces = analyzer.detect(image)
+    meshes = analyzer.meshes(image, faces)
+    assert [mesh.points.shape for mesh in meshes] == [(468, 3)] * 2
+    for face, mesh in zip(faces, meshes, strict=True):
+        assert eye_distance(mesh) == pytest.approx(
+            float(np.linalg.norm(face.landmarks[1] - face.landmarks[0])), rel=0.02
+        )
+        middle = mesh.points[[*RIGHT_EYE, *LEFT_EYE], :2].mean(axis=0)
+        np.testing.assert_allclose(middle, face.landmarks[:2].mean(axis=0), atol=0.1)
+    alone = Mesh(meshes[0].points - np.array([*faces[0].box.centre, 0], np.float32) + 100, 1.0)
+    assert head_pose(alone, (200, 200)).largest < 10
+    assert analyzer.eyes(image, meshes) == ((0.3, 0.3), (0.3, 0.3))

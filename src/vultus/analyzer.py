@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 
@@ -21,9 +21,13 @@ from vultus.models.embed import Embedder
 from vultus.models.embed.own import is_path, own_embedder
 from vultus.models.landmark import LandmarkModel, Mesh
 from vultus.models.liveness import LivenessDetector
+from vultus.models.liveness.refusing import not_live, why_not_live
 from vultus.models.quality import GATES, Level, assess, gate
 from vultus.runtime import EngineOptions, cores
-from vultus.types import STANDARD_ALIGN, EmbeddingContract, Face, Image, Liveness, Reading, Refusal, Vector
+from vultus.types import STANDARD_ALIGN, EmbeddingContract, Face, Image, Liveness, Reading, Vector
+
+if TYPE_CHECKING:
+    from vultus.models.landmark.eyes import Eyes
 
 __all__ = ["Analyzer", "detector", "embedder", "in_order", "liveness_detector", "not_live", "why_not_live"]
 
@@ -59,28 +63,6 @@ def liveness_detector(
     """Load an attack detector by the name of its card."""
     loaded: LivenessDetector = registry.load(name, "liveness", engine=engine, models=models)
     return loaded
-
-
-def not_live(answer: Liveness) -> Refusal | None:
-    """Why a face is not to be used where a live one is asked for; None where it may be.
-
-    NOT_LIVE: taken for an attack. LIVENESS_UNKNOWN: no answer was given, which is never a yes.
-    """
-    if answer.live:
-        return None
-    return Refusal("LIVENESS_UNKNOWN" if answer.abstained else "NOT_LIVE", answer.score, answer.point.threshold)
-
-
-def why_not_live(answer: Liveness) -> str:
-    """The same in words for people; empty for a face that may be used."""
-    if answer.live:
-        return ""
-    if answer.abstained:
-        return f"it cannot be said whether this is a living face: {answer.abstained}"
-    seen = "; ".join(signal.reason for signal in answer.signals if signal.says == "attack")
-    return f"not taken for a living face: P {answer.score:.3f} < {answer.point.threshold:.3f}" + (
-        f" ({seen})" if seen else ""
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +179,17 @@ class Analyzer:
             return ()
         model: LandmarkModel = self._loaded("landmark", self._options.mesh)
         return model(image, faces)
+
+    def eyes(self, image: Image, meshes: Sequence[Mesh]) -> tuple[tuple[float, float], ...]:
+        """How open the right and the left eye of each mesh of a picture are: lid distance over corner distance.
+
+        About 0.3 to 0.4 open, 0.1 shut; NaN for eyes narrower than 10 pixels. Refused: weights
+        that cannot be had (WeightsError), at the first call.
+        """
+        if not meshes:
+            return ()
+        model: Eyes = self._loaded("eye", "eye-contours")
+        return model(image, meshes)
 
     def embed(self, aligned: Sequence[Image]) -> Vector:
         """Embeddings of the crops that `read` makes, shape (n, D), unit rows."""

@@ -16,6 +16,8 @@ from vultus.cli import options
 from vultus.cli.app import run
 from vultus.draw import VideoWriter
 from vultus.images import read, write
+from vultus.models.liveness import mmda
+from vultus.runtime import ENGINES, EngineOptions, Feed, Session, session
 from vultus.types import Face, Image, Liveness, LivenessPoint, Rate, Signal
 
 pytestmark = pytest.mark.weights
@@ -303,21 +305,64 @@ def test_a_grey_picture_of_a_large_folder_stays_in_its_place(
     assert [line["live"] for line in done.lines].index(False) == 4
 
 
-def test_depth_and_infrared_beside_a_picture(vultus: Vultus, portrait_file: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def relief(portrait_file: Path) -> Image:
+    """A hill where the portrait's face is, as depth beside it, (H, W)."""
     height, width = cv2.imread(str(portrait_file)).shape[:2]
     y, x = np.mgrid[:height, :width]
-    relief = np.exp(-(((x - width / 2) / (width / 4)) ** 2) - ((y - height / 3) / (height / 4)) ** 2)
+    hill = np.exp(-(((x - width / 2) / (width / 4)) ** 2) - ((y - height / 3) / (height / 4)) ** 2)
+    return (20 + 200 * hill).astype(np.uint8)
+
+
+def test_depth_and_infrared_beside_a_picture(
+    vultus: Vultus, portrait_file: Path, relief: Image, tmp_path: Path
+) -> None:
     plane = tmp_path / "depth.png"
-    cv2.imwrite(str(plane), (20 + 200 * relief).astype(np.uint8))
+    cv2.imwrite(str(plane), relief)
     (line,) = vultus("liveness", portrait_file, "--depth", plane, "--json").lines
     assert 0 <= line["score"] <= 1
     assert {signal["name"] for signal in line["signals"]} == {"multimodal", "ir"}
     assert "not for access control" in line["model"]
     small = tmp_path / "small.png"
-    cv2.imwrite(str(small), (20 + 200 * relief).astype(np.uint8)[::2, ::2])
+    cv2.imwrite(str(small), relief[::2, ::2])
     told = vultus("liveness", portrait_file, "--depth", small)
     assert told.status == 2
     assert "register the cameras" in told.err
     told = vultus("liveness", portrait_file, portrait_file, "--depth", plane)
     assert told.status == 2
     assert "one picture" in told.err
+
+
+def test_the_engine_that_is_named_reads_depth(
+    vultus: Vultus, portrait_file: Path, relief: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[EngineOptions] = []
+
+    def spying(path: Path, feed: Feed, options: EngineOptions) -> Session:
+        opened.append(options)
+        return session(path, feed, options)
+
+    monkeypatch.setattr(mmda, "session", spying)
+    monkeypatch.setattr(mmda, "_sessions", {})
+    plane = tmp_path / "depth.png"
+    cv2.imwrite(str(plane), relief)
+    command = ("liveness", portrait_file, "--depth", plane, "--json")
+    scores = [vultus(*command, "--engine", engine).lines[0]["score"] for engine in ENGINES]
+    assert [options.engine for options in opened] == list(ENGINES)
+    assert {options.precision for options in opened} == {"fp32"}
+    assert scores[0] == pytest.approx(scores[1], abs=1e-3)
+    assert vultus(*command).lines[0]["score"] == scores[0]  # "auto" is fp32
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [(("--engine", "abacus"), "engine"), (("--engine", "onnxruntime", "--precision", "bf16"), "fp32")],
+)
+def test_an_engine_that_cannot_read_depth_is_bad_input(
+    vultus: Vultus, portrait_file: Path, relief: Image, tmp_path: Path, wrong: tuple[str, ...], told: str
+) -> None:
+    plane = tmp_path / "depth.png"
+    cv2.imwrite(str(plane), relief)
+    done = vultus("liveness", portrait_file, "--depth", plane, *wrong)
+    assert (done.status, done.out) == (2, "")
+    assert told in done.err

@@ -12,6 +12,7 @@ from vultus.client import Client
 from vultus.errors import FaceRefusedError, NotFoundError, VultusError
 from vultus.server.chosen import Chosen
 from vultus.server.living import rounded
+from vultus.testing import Analyzer
 
 from .conftest import Serve, Served, png
 from .page.judging import ATTACK, LIVE, POINT, UNKNOWN, Judging, shown
@@ -75,13 +76,19 @@ def test_lower_roles_may_not(served: Served, role: str, path: str) -> None:
     assert served.key(role).post(path, **sent(shown("Ada"))).status_code == 403
 
 
+class Blind(Analyzer):
+    """An analyzer that neither detects attacks nor lays meshes."""
+
+    liveness = meshes = None  # type: ignore[assignment]
+
+
 def test_an_analyzer_that_cannot_tell_says_so_and_a_server_that_must_does_not_start(serve: Serve) -> None:
-    plain = serve()
+    plain = serve(model=Blind())
     answer = plain.admin.post("/v1/liveness", **sent(png("Ada")))
     assert (answer.status_code, answer.json()["code"]) == (501, "missing_extra")
     assert plain.admin.post(IDENTIFY, **sent(png("Ada")), params={"require_live": True}).status_code == 501
     with pytest.raises(VultusError, match="did not start"):
-        serve(require_live=True)
+        serve(model=Blind(), require_live=True)
 
 
 @pytest.mark.parametrize(("grey", "code"), [(ATTACK, "NOT_LIVE"), (UNKNOWN, "LIVENESS_UNKNOWN")])
@@ -245,7 +252,7 @@ def test_the_door_of_compreface_holds_to_the_switch_in_its_own_words(served: Ser
 
 
 def test_a_film_is_refused_where_living_faces_cannot_be_told(serve: Serve) -> None:
-    plain = serve()
+    plain = serve(model=Blind())
     answer = plain.admin.post(
         "/v1/jobs/video",
         params={"gallery": "staff", "require_live": True},

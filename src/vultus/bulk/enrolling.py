@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vultus import images
-from vultus.analyzer import Analyzer, in_order, not_live, why_not_live
+from vultus.analyzer import Analyzer, in_order
 from vultus.bulk.reading import Seen, read_picture
-from vultus.choice import choose
 from vultus.errors import ImageTooLargeError, InputError, NotFoundError
 from vultus.gallery import Enrolment, Gallery
 from vultus.gallery.names import normal
@@ -140,9 +139,6 @@ def enroll_pictures(
             refused = Refused(source, code, reason)
             yield FolderEnrolment(source, name, Enrolment(None, refused=(refused,)))
             continue
-        if require_live and (refusal := _not_live(seen, faces)) is not None:
-            yield FolderEnrolment(source, name, Enrolment(None, refused=(refusal,)))
-            continue
         enrolment = gallery.enroll_readings(
             name,
             seen.readings,
@@ -152,19 +148,6 @@ def enroll_pictures(
             faces=faces,
             gate=gate,
             force=force,
+            liveness=seen.liveness if require_live else None,
         )
         yield FolderEnrolment(source, name, enrolment)
-
-
-def _not_live(seen: Seen, faces: str | int) -> Refused | None:
-    """Why a picture is refused where a living face is asked for; what else is wrong the gallery says."""
-    try:
-        chosen = choose(seen.readings, seen.size_wh, faces)
-    except InputError:
-        return None
-    for choice in chosen:
-        answer = seen.liveness[choice.index]
-        refusal = not_live(answer)
-        if refusal is not None:
-            return Refused(seen.name, "not_live", why_not_live(answer), (refusal,))
-    return None

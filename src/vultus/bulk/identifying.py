@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vultus.analyzer import Analyzer, not_live
+from vultus.analyzer import Analyzer
 from vultus.bulk.reading import Seen, read_pictures
 from vultus.bulk.watching import Watch
 from vultus.gallery import Gallery, Identification
-from vultus.types import Liveness, Reading
+from vultus.types import Liveness
 from vultus.video import Following, Progress, Track, named
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def identify_pictures(
             yield Found(seen)
             continue
         people = gallery.identify_readings(
-            _searchable(seen) if require_live else seen.readings,
+            seen.readings,
             fpir=fpir,
             candidates=candidates,
             faces=faces,
@@ -79,9 +79,8 @@ def identify_pictures(
             cohort=cohort,
             sha256=seen.picture.sha256,
             size_wh=seen.size_wh,
+            liveness=seen.liveness if require_live else None,
         )
-        if require_live:
-            people = tuple(_told(person, seen.liveness[person.ordinal]) for person in people)
         yield Found(seen, people)
 
 
@@ -106,29 +105,16 @@ def identify_video(
     answers: dict[int, Liveness] = {}
 
     def answer(track: Track) -> Identification:
-        template = track.template
         if require_live:
             answers[track.id] = watch.liveness(track)
-            template = template if answers[track.id].live else None
-        person = gallery.identify_track(template, reading=track.best.reading, fpir=fpir, candidates=candidates)
-        return _told(person, answers[track.id]) if require_live else person
+        return gallery.identify_track(
+            track.template,
+            reading=track.best.reading,
+            fpir=fpir,
+            candidates=candidates,
+            liveness=answers.get(track.id),
+        )
 
     followed = watch.tracks(source, following=following, progress=progress)
     for track, person in named(followed, answer):
         yield TrackFound(track, person, answers.pop(track.id, None))
-
-
-def _searchable(seen: Seen) -> list[Reading]:
-    """The readings, those of faces that are not live without the embedding that they would be searched by."""
-    return [
-        reading if answer.live else replace(reading, embedding=None)
-        for reading, answer in zip(seen.readings, seen.liveness, strict=True)
-    ]
-
-
-def _told(person: Identification, answer: Liveness) -> Identification:
-    """The answer with the reason for which a face was not searched."""
-    refusal = not_live(answer)
-    if refusal is None:
-        return person
-    return replace(person, operating=None, refusals=(refusal, *person.refusals))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vultus import registry
 from vultus.analyzer import Analyzer
-from vultus.errors import InputError
+from vultus.errors import InputError, WeightsError
 from vultus.geometry import iou
 from vultus.liveness import Skin, blink_signal, blinks, fuse, plane_signal, pulse, pulse_signal, skin
 from vultus.models.landmark import Mesh
-from vultus.models.landmark.measures import eye_aspect
-from vultus.types import Box, Face, Image, Liveness, LivenessPoint, Reading, Vector
+from vultus.types import Box, Face, Image, Liveness, LivenessPoint, Reading, Signal, Vector
 from vultus.video import Following, Frame, Progress, Track, default_stride, open_video, tracks
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ __all__ = ["TrackChecked", "Watch", "check_video"]
 
 SAME = 0.5  # least IoU of a look with where the track says its face was
 REMEMBERED = 3000  # looks of all tracks together, about 20 MB; for one face, five minutes at ten a second
+
+
+_Lids = Callable[[Image, Sequence[Mesh]], Sequence[tuple[float, float]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +53,9 @@ def check_video(
 
     analyzer: arranged for it (`Analyzer.for_video`). The passive scores of the track's frames
     are fused (`vultus.liveness.fuse`); whether the face moves like a sheet, blinks and shows
-    a pulse stands beside. Of a very long track the last minutes count. Refused: as for
-    `vultus.tracks`, and weights that cannot be had (WeightsError).
+    a pulse stands beside. Of a very long track the last minutes count. Where the network that
+    watches the lids cannot be had, the signal "blink" says so and the rest goes on. Refused: as
+    for `vultus.tracks`, and other weights that cannot be had (WeightsError).
     """
     watch = Watch(analyzer)
     for track in watch.tracks(source, following=following, progress=progress):
@@ -65,6 +70,7 @@ class _Look:
     box: Box
     passive: Liveness
     mesh: Mesh
+    eyes: tuple[float, float]  # aspects of the right and the left; NaN where they cannot be told
     skin: Skin
 
 
@@ -81,6 +87,9 @@ class Watch:
         self._lock = threading.Lock()
         self._looks: dict[int, list[_Look]] = {}  # by frame
         self._point: LivenessPoint | None = None
+        self._loading = threading.Lock()
+        self._eyes: _Lids | None = None
+        self._blind = ""  # why lids are not watched
 
     def tracks(
         self,
@@ -118,8 +127,8 @@ class Watch:
         if isinstance(image, _Timed) and faces:
             passive, meshes = self._analyzer.liveness(pixels, faces), self._analyzer.meshes(pixels, faces)
             looks = [
-                _Look(image.time, face.box, answer, mesh, skin(pixels, mesh, image.time))
-                for face, answer, mesh in zip(faces, passive, meshes, strict=True)
+                _Look(image.time, face.box, answer, mesh, eyes, skin(pixels, mesh, image.time))
+                for face, answer, mesh, eyes in zip(faces, passive, meshes, self._lids(pixels, meshes), strict=True)
             ]
             self._remember(image.frame, looks)
         return self._analyzer.read(pixels, faces, embed=embed)
@@ -144,10 +153,37 @@ class Watch:
         passive = [look.passive for look in seen]
         signals = (
             plane_signal([look.mesh for look in seen]),
-            blink_signal(blinks([look.time for look in seen], [eye_aspect(look.mesh) for look in seen])),
+            self._blink(seen),
             pulse_signal(pulse([look.skin for look in seen])),
         )
         return _reasoned(fuse(passive, point, signals), passive)
+
+    def _lids(self, pixels: Image, meshes: Sequence[Mesh]) -> Sequence[tuple[float, float]]:
+        """How open the eyes of each mesh are; NaN where the network for it cannot be had."""
+        if not self._blind:
+            try:
+                return self._need_eyes()(pixels, meshes)
+            except WeightsError as error:  # evidence beside the answer; the film can be judged without
+                self._blind = f"the network that watches the lids cannot be had: {error}"
+        return [(math.nan, math.nan)] * len(meshes)
+
+    def _need_eyes(self) -> _Lids:
+        """What measures how open eyes are: the analyzer's own, else the shipped network, loaded once.
+
+        Refused: weights that cannot be had (WeightsError).
+        """
+        with self._loading:
+            if self._eyes is None:
+                own = getattr(self._analyzer, "eyes", None)
+                self._eyes = own if own is not None else registry.load("eye-contours", "eye")
+            return self._eyes
+
+    def _blink(self, seen: Sequence[_Look]) -> Signal:
+        if self._blind:
+            return Signal("blink", math.nan, "blinks", "nothing", self._blind)
+        if seen and not any(math.isfinite(sum(look.eyes)) for look in seen):
+            return Signal("blink", math.nan, "blinks", "nothing", "the eyes are too small to see lids; come closer")
+        return blink_signal(blinks([look.time for look in seen], [look.eyes for look in seen]))
 
     def _remember(self, frame: int, looks: list[_Look]) -> None:
         with self._lock:

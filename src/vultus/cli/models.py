@@ -89,9 +89,8 @@ def pull(
     """Fetch model files ahead of time, for machines that will have no index; checks every hash."""
     from vultus import registry, weights
 
-    cards = (
-        registry.cards() if everything else [registry.card(name) for name in names or ("yunet", "sface", "face-mesh")]
-    )
+    default = ("yunet", "sface", "face-mesh", "eye-contours")
+    cards = registry.cards() if everything else [registry.card(name) for name in names or default]
     files = [(card, source) for card in cards for source in registry.sources(card)]
     with progress("fetching models", len(files), quiet=json) as advance:
         for card, source in files:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from vultus.choice import parse_faces
 from vultus.errors import ImageTooLargeError, InputError
-from vultus.gallery import enrolment, feedback, people
+from vultus.gallery import enrolment, feedback, living, people
 from vultus.gallery.faces import Offer
 from vultus.gallery.names import normal
-from vultus.gallery.protocols import Analyzer
+from vultus.gallery.protocols import Analyzer, Judge
 from vultus.gallery.session import Session
 from vultus.gallery.values import Enrolment, Note, Refused
-from vultus.types import Reading, unit
+from vultus.types import Liveness, Reading, unit
 
 if TYPE_CHECKING:  # they bring Pillow and OpenCV, and a gallery of vectors can do without
     from vultus.images import Source
@@ -39,6 +39,7 @@ class Enrolling(Session):
         faces: str | int = "main",
         gate: Level = "medium",
         force: bool = False,
+        require_live: bool = False,
     ) -> Enrolment:
         """Add pictures of a person, who is created with the first that can be used.
 
@@ -47,16 +48,20 @@ class Enrolling(Session):
         whose bytes were enrolled for this person before changes nothing.
         faces: "main", "one", "largest", "centre", "all" or a number from 1.
         gate: quality that is asked for. force: enrol faces that look like somebody else.
+        require_live: refuse a picture of which a face that is meant is not taken for a living one
+        ("not_live"); a picture that was enrolled before is passed over without a look.
 
         What cannot be used is listed in `refused` with its reason, not raised; see
         `Enrolment.require`. `notes` tell what to look at: another face chosen, pictures that
-        show different people.
+        show different people. Refused: `require_live` with an analyzer that detects no attacks
+        (InputError).
         """
         analyzer = self._need_analyzer()
+        judge = living.need_judge(analyzer) if require_live else None
         spelt = normal(name)
         policy = parse_faces(faces)
         parts = [
-            self._enroll_source(analyzer, spelt, item, number, policy, gate, force)
+            self._enroll_source(analyzer, spelt, item, number, policy, gate, force, judge)
             for number, item in enumerate(_each(images), 1)
         ]
         return self._finished(spelt, parts, force)
@@ -72,14 +77,16 @@ class Enrolling(Session):
         faces: str | int = "main",
         gate: Level = "medium",
         force: bool = False,
+        liveness: Sequence[Liveness] | None = None,
     ) -> Enrolment:
         """As `enroll` for one picture that was analysed already, in one durable transaction.
 
-        sha256: of the picture's bytes (`vultus.images.digest`). size_wh: pixels.
+        sha256: of the picture's bytes (`vultus.images.digest`). size_wh: pixels. liveness: an
+        answer of attack detection a reading, where living faces are asked for.
         """
         spelt = normal(name)
         policy = parse_faces(faces)
-        part = self._admit(spelt, readings, source, feedback.digest(sha256), size_wh, policy, gate, force)
+        part = self._admit(spelt, readings, source, feedback.digest(sha256), size_wh, policy, gate, force, liveness)
         return self._finished(spelt, [part], force)
 
     def enroll_vectors(
@@ -126,7 +133,15 @@ class Enrolling(Session):
         return not images.is_url(image) and self._has(name, images.digest(image), parse_faces(faces))
 
     def _enroll_source(
-        self, analyzer: Analyzer, name: str, item: Source, number: int, policy: str | int, gate: Level, force: bool
+        self,
+        analyzer: Analyzer,
+        name: str,
+        item: Source,
+        number: int,
+        policy: str | int,
+        gate: Level,
+        force: bool,
+        judge: Judge | None,
     ) -> Part:
         from vultus import images
 
@@ -140,8 +155,10 @@ class Enrolling(Session):
         except InputError as error:
             return Enrolment(None, refused=(Refused(label, "unreadable", str(error)),)), []
         readings = analyzer.analyze(picture.image)
+        answers = living.judged(judge, picture.image, readings)
         size_wh = (picture.image.shape[1], picture.image.shape[0])
-        return self._admit(name, readings, label, feedback.digest(picture.sha256), size_wh, policy, gate, force)
+        digest = feedback.digest(picture.sha256)
+        return self._admit(name, readings, label, digest, size_wh, policy, gate, force, answers)
 
     def _has(self, name: str, sha256: str, policy: str | int) -> bool:
         """The picture is enrolled for that person; a numbered face of it may be another one."""
@@ -161,9 +178,16 @@ class Enrolling(Session):
         policy: str | int,
         gate: Level,
         force: bool,
+        liveness: Sequence[Liveness] | None,
     ) -> Part:
         if self._has(name, sha256.hex(), policy):
             return Enrolment(None, unchanged=(source,)), []
+        if liveness is not None:
+            unfit = living.refused(
+                readings, liveness, source=source, size_wh=size_wh, policy=policy, choose=self._choose
+            )
+            if unfit is not None:
+                return Enrolment(None, refused=(unfit,)), []
         with self._store.read() as connection:
             contract = self._need_contract(connection)
             (keep,) = connection.execute("SELECT keep FROM gallery").fetchone()

@@ -63,6 +63,12 @@ class Live:
         return [list(zip(*pair, strict=True)) for pair in zip(hits.people.tolist(), hits.scores.tolist(), strict=True)]
 
     @property
+    def size(self) -> int:
+        """Templates in memory; -1 before `refresh`."""
+        index = self._index
+        return -1 if self.revision < 0 else 0 if index is None else len(index)
+
+    @property
     def empty(self) -> bool:
         """Nobody to compare with."""
         return self._index is None or not len(self._index)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.types import EmbeddingContract, Image, OperatingPoint, Reading, Vector
+from vultus.types import EmbeddingContract, Face, Image, Liveness, OperatingPoint, Reading, Vector
 
-__all__ = ["Analyzer", "Choice", "Choose", "OperatingTable"]
+__all__ = ["Analyzer", "Choice", "Choose", "Judge", "OperatingTable"]
 
 
 class Analyzer(Protocol):
@@ -25,6 +25,15 @@ class Analyzer(Protocol):
 
     def embed(self, aligned: Sequence[Image]) -> Vector:
         """Aligned crops (112, 112, 3) to unit rows, (n, D)."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """An analyzer that also tells living faces from pictures, screens and masks; `vultus.Analyzer` is one."""
+
+    def liveness(self, image: Image, faces: Sequence[Face]) -> tuple[Liveness, ...]:
+        """One answer for each face of a picture, in their order."""
         ...
 
 

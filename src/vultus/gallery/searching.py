@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from vultus.choice import parse_faces
 from vultus.errors import ConflictError, InputError, NotFoundError
-from vultus.gallery import faces, feedback, people
+from vultus.gallery import faces, feedback, living, people
 from vultus.gallery.identification import decide
 from vultus.gallery.normalising import Cohort, Normalise, Sides, check_method, need_table, ranked_relative
 from vultus.gallery.session import Session
 from vultus.gallery.values import Candidate, Identification
-from vultus.types import EmbeddingContract, OperatingPoint, Reading, Vector, unit
+from vultus.types import EmbeddingContract, Liveness, OperatingPoint, Reading, Vector, unit
 
 if TYPE_CHECKING:  # they bring Pillow and OpenCV, and a gallery of vectors can do without
     from vultus.gallery.records import Records
@@ -33,6 +33,11 @@ class Searching(Session):
 
     _sides: Sides | None = None  # the templates against the last cohort
 
+    @property
+    def in_memory(self) -> int:
+        """Templates that a search has at hand, as of the last one; -1 before the first, which reads them."""
+        return self._live.size
+
     def identify(
         self,
         image: Source,
@@ -45,6 +50,7 @@ class Searching(Session):
         margin: float = 0.0,
         normalise: Normalise = "none",
         cohort: Cohort | None = None,
+        require_live: bool = False,
     ) -> tuple[Identification, ...]:
         """Say of each face of a picture who it is, or that it is nobody whom the gallery knows.
 
@@ -57,18 +63,23 @@ class Searching(Session):
         make the face "ambiguous"; 0 is off. normalise: decide and rank by scores relative to
         other people, "t" to those of the gallery, "s" to a cohort of strangers too; thresholds
         and `margin` are then standard deviations (`Identification.normalised`), `score` stays
-        the cosine. No gain was measured from it (`vultus evaluate cohort`).
+        the cosine. No gain was measured from it (`vultus evaluate cohort`). require_live: a face
+        that is not taken for a living one is "rejected" with that reason and is not searched, so
+        that it takes nobody's name away either.
 
         Refused also: a picture that cannot be read (ImageFormatError and others), a rate that
         no threshold stands for (OperatingPointError), which with `normalise` is also a gallery
-        of a size that was not measured.
+        of a size that was not measured, `require_live` with an analyzer that detects no attacks
+        (InputError).
         """
         from vultus import images
 
         analyzer = self._need_analyzer()
+        judge = living.need_judge(analyzer) if require_live else None
         picture = images.load(image)
+        readings = analyzer.analyze(picture.image)
         return self.identify_readings(
-            analyzer.analyze(picture.image),
+            readings,
             fpir=fpir,
             candidates=candidates,
             faces=faces,
@@ -79,6 +90,7 @@ class Searching(Session):
             cohort=cohort,
             sha256=picture.sha256,
             size_wh=(picture.image.shape[1], picture.image.shape[0]),
+            liveness=living.judged(judge, picture.image, readings),
         )
 
     def identify_readings(
@@ -95,11 +107,13 @@ class Searching(Session):
         cohort: Cohort | None = None,
         sha256: str | None = None,
         size_wh: tuple[int, int] = (0, 0),
+        liveness: Sequence[Liveness] | None = None,
     ) -> tuple[Identification, ...]:
         """As `identify` for the faces of one picture that was analysed already.
 
         sha256: of the picture, to obey what was said about it (`reject`). size_wh: pixels,
-        needed unless `faces` is "all" or a number.
+        needed unless `faces` is "all" or a number. liveness: an answer of attack detection a
+        reading, where living faces are asked for.
         """
         from vultus.models.quality import gate as check
 
@@ -108,6 +122,8 @@ class Searching(Session):
         policy = parse_faces(faces)
         if policy not in ("all", "one") and not isinstance(policy, int) and min(size_wh) < 1:
             raise InputError(f"faces={policy!r} needs the size of the picture, got {size_wh}")
+        if liveness is not None:
+            readings = living.searchable(readings, liveness)
         if policy == "all":
             chosen = list(range(len(readings)))
         else:
@@ -143,7 +159,7 @@ class Searching(Session):
         threshold = math.inf if operating is None else operating.threshold
         decided = decide(list(deciding.values()), threshold, margin=margin, allow_repeat=allow_repeat)
         statuses = dict(zip(ranked, decided, strict=True))
-        return tuple(
+        answers = tuple(
             Identification(
                 status=statuses.get(index, "rejected"),
                 person=ranked[index][0].person if statuses.get(index) == "match" else None,
@@ -159,6 +175,7 @@ class Searching(Session):
             )
             for index in chosen
         )
+        return answers if liveness is None else tuple(living.told(one, liveness[one.ordinal]) for one in answers)
 
     def identify_track(
         self,
@@ -168,15 +185,19 @@ class Searching(Session):
         fpir: float = IDENTIFY_FPIR,
         candidates: int = 5,
         margin: float = 0.0,
+        liveness: Liveness | None = None,
     ) -> Identification:
         """Say who a face is that was followed over several frames, from their pooled embedding.
 
         template: of unit length; None, no frame was good enough, is "rejected". reading: the
         frame to show. A pooled template lies nearer to everybody than a single picture does,
         so it has an operating point of its own. Which of two tracks bears a name at one time
-        is for the caller to settle (`vultus.video.named`).
+        is for the caller to settle (`vultus.video.named`). liveness: what attack detection says
+        of the track, where a living face is asked for.
         """
         _check_options(candidates, margin)
+        if liveness is not None and not liveness.live:
+            template = None
         with self._store.read() as connection:
             contract = self._agreed(connection)
             self._live.refresh(connection)
@@ -190,7 +211,7 @@ class Searching(Session):
         threshold = math.inf if operating is None else operating.threshold
         (status,) = decide(ranked, threshold, margin=margin)
         (found,) = ranked
-        return Identification(
+        answer = Identification(
             status="rejected" if template is None else status,
             person=found[0].person if status == "match" else None,
             score=found[0].score if found else None,
@@ -201,6 +222,7 @@ class Searching(Session):
             quality=None if reading is None else reading.quality,
             refusals=reading.refusals if reading is not None and template is None else (),
         )
+        return answer if liveness is None else living.told(answer, liveness)
 
     def search(self, vectors: NDArray[np.floating[Any]], *, candidates: int = 5) -> tuple[tuple[Candidate, ...], ...]:
         """The most alike people of each embedding, (D,) or (n, D), best first; no decision is taken.

@@ -18,7 +18,7 @@ from vultus.errors import (
     NoFaceError,
     TooManyFacesError,
 )
-from vultus.types import Box, EmbeddingContract, Face, OperatingPoint, Quality, Refusal
+from vultus.types import Box, EmbeddingContract, Face, Liveness, OperatingPoint, Quality, Refusal
 
 __all__ = [
     "Backup",
@@ -161,7 +161,8 @@ class Identification:
 
     status: "match"; "unknown", the best score lies below the threshold; "ambiguous", two
     people above it are closer than the margin; "conflict", another face of the picture fits
-    that person better; "rejected", the face is not good enough to search with.
+    that person better; "rejected", the face is not good enough to search with, or is not taken
+    for a living one where that was asked for.
     """
 
     status: Status
@@ -175,6 +176,7 @@ class Identification:
     ordinal: int = 0  # which face of the picture
     refusals: tuple[Refusal, ...] = ()
     normalised: float | None = None  # of the best candidate, where this and not the cosine was decided on
+    liveness: Liveness | None = None  # None: not asked for
 
     @property
     def leads(self) -> tuple[Candidate, ...]:

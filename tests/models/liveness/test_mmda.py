@@ -4,6 +4,7 @@ import hashlib
 import math
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from vultus.datasets.synthetic_pad import Simulation, domain
 from vultus.errors import InputError
 from vultus.metrics.verification import auc
 from vultus.models.liveness import mmda
-from vultus.runtime import EngineOptions
+from vultus.runtime import EngineOptions, Feed, Session, engine_precision, session
 
 DRAWN = domain("C", Simulation(samples=80, people=20, source_tint=0.5, amplitude=0.0, seed=31))  # seen by no training
 FIRST = {name: DRAWN.planes[0, place] for place, name in enumerate(mmda.MODALITIES)}
@@ -68,6 +69,25 @@ def test_any_subset_is_answered_alike_by_both_engines() -> None:
     onnx = [mmda.score(**each, engine=EngineOptions(engine="onnxruntime")).score for each in subsets]
     assert openvino == pytest.approx(onnx, abs=1e-4)
     assert len(set(onnx)) == 7
+
+
+def test_the_answer_does_not_depend_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the other networks, "auto" is fp32; bf16, where the CPU has it, is for whoever names it."""
+    opened: list[EngineOptions] = []
+
+    def spying(path: Path, feed: Feed, options: EngineOptions) -> Session:
+        opened.append(options)
+        return session(path, feed, options)
+
+    monkeypatch.setattr(mmda, "session", spying)
+    monkeypatch.setattr(mmda, "_sessions", {})
+    exact = mmda.score(**FIRST, engine=EngineOptions(precision="fp32")).score
+    assert mmda.score(**FIRST).score == exact
+    assert mmda.score(**FIRST, engine=EngineOptions()).score == exact
+    assert [options.precision for options in opened] == ["fp32"]
+    if engine_precision(EngineOptions()) == "bf16":
+        assert mmda.score(**FIRST, engine=EngineOptions(precision="bf16")).score == pytest.approx(exact, abs=0.05)
+        assert [options.precision for options in opened] == ["fp32", "bf16"]
 
 
 def test_one_channel_is_three_equal_ones_and_the_input_is_left_alone() -> None:

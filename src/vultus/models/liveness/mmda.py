@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InputError
 from vultus.registry import register
-from vultus.runtime import EngineOptions, Feed, Session, session
+from vultus.runtime import EngineOptions, Feed, Session, fp32_unless_named, session
 from vultus.types import Face, Image, Liveness, LivenessPoint, ModelCard, Rate, Signal
 
 __all__ = ["CARD", "LABEL", "MODALITIES", "MmdaSmall", "Plane", "facts", "planes", "point", "score"]
@@ -109,12 +109,13 @@ def score(
     rgb: (H, W, 3) uint8. depth: uint8 levels, nearer is brighter, as cameras' pictures have
     them; uint16 or float32 distances in units of `depth_scale` metres (the card's where it is
     None), 0 where the sensor saw nothing. ir: uint8 or uint16. A modality that is not given is
-    left out of the network, not filled with zeros, and the answer's signals say so. Refused
-    (InputError): nothing given, shapes that differ by more than 1 %, depth of three channels
-    that differ, constant or not finite depth, distances without a scale.
+    left out of the network, not filled with zeros, and the answer's signals say so. Precision
+    "auto" is fp32 here, so that the answer is the same on every CPU. Refused (InputError): nothing
+    given, shapes that differ by more than 1 %, depth of three channels that differ, constant or
+    not finite depth, distances without a scale.
     """
     pictures = planes(rgb, depth, ir, depth_scale=depth_scale)
-    chosen = engine or EngineOptions()
+    chosen = fp32_unless_named(engine)
     with _lock:
         if chosen not in _sessions:
             with as_file(files(__package__) / "weights" / "mmda-small.onnx") as path:
