@@ -1,6 +1,7 @@
 """What the service costs beside the library: speed, latency, memory, and what gathering requests gains.
 
     python benchmarks/service.py [--images DIR] [--repeats 5] [--seconds 2] [--parts speed memory window]
+                                 [--write README.md]
 
 Linux only: it reads /proc. Three processes: `vultus serve` with a gallery of its own, the library
 (two threads, one a core, over the same pictures from memory; one call at a time on all cores beside
@@ -42,6 +43,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import service_table
 
 OPERATIONS = ("detect", "verify", "identify")
 SIDES = (250, 900)
@@ -626,6 +628,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20_000, help="of the memory run")
     parser.add_argument("--bound", type=float, default=600.0, help="seconds after which the memory run stops")
     parser.add_argument("--before", type=Path, help="folder of another checkout's package: its server takes turns too")
+    parser.add_argument("--write", type=Path, help="put the table of speed and memory between the marks in this file")
     parser.add_argument("--library", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -663,6 +666,8 @@ def main() -> None:
             report["window"] = window(bench, each, arguments.sides, [n for n in arguments.clients if n > 1])
         report["load_after"] = round(os.getloadavg()[0], 2)
     print(json.dumps(report, indent=1))
+    if arguments.write:
+        service_table.write(arguments.write, service_table.table(report["speed"], report.get("memory")))
 
 
 if __name__ == "__main__":

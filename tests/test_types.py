@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vultus.errors import InvalidVectorError
-from vultus.types import Box, EmbeddingContract, Rate, unit
+from vultus.types import Box, EmbeddingContract, Expression, Rate, unit
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,14 @@ def test_a_box_beyond_the_picture_is_clipped_for_display_only() -> None:
 def test_a_rate_of_nothing_is_no_number() -> None:
     assert np.isnan(Rate(0, 0, 0.0, 1.0).value)
     assert str(Rate(3, 300, 0.0021, 0.0289)) == "0.01 [0.0021, 0.0289] (3/300)"
+
+
+def test_an_expression_without_an_answer_has_no_label() -> None:
+    nothing = Expression(("happy", "sad"), (), "model", "turned")
+    assert (nothing.label, nothing.scores) == (None, {})
+    assert np.isnan(nothing.probability)
+
+
+def test_of_equal_expressions_the_first_is_the_label() -> None:
+    even = Expression(("happy", "sad"), (0.5, 0.5), "model")
+    assert (even.label, even.probability, even.scores) == ("happy", 0.5, {"happy": 0.5, "sad": 0.5})

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from vultus.client import Client as Client
     from vultus.defaults import analyze as analyze
     from vultus.defaults import check_liveness as check_liveness
+    from vultus.defaults import read_expressions as read_expressions
     from vultus.defaults import verify as verify
     from vultus.draw import Mark as Mark
     from vultus.draw import annotate as annotate
     from vultus.errors import VultusError as VultusError
+    from vultus.expression import expression_reader as expression_reader
     from vultus.gallery import Gallery as Gallery
     from vultus.gallery.cluster import cluster as cluster
     from vultus.images import read as read_image  # noqa: F401 - public under this name
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from vultus.registry import cards as cards
     from vultus.types import Box as Box
     from vultus.types import EmbeddingContract as EmbeddingContract
+    from vultus.types import Expression as Expression
     from vultus.types import Face as Face
     from vultus.types import Liveness as Liveness
     from vultus.types import OperatingPoint as OperatingPoint
@@ -46,6 +49,7 @@ _HOMES = {
     "Box": "vultus.types",
     "Client": "vultus.client",
     "EmbeddingContract": "vultus.types",
+    "Expression": "vultus.types",
     "Face": "vultus.types",
     "Gallery": "vultus.gallery",
     "Liveness": "vultus.types",
@@ -61,6 +65,8 @@ _HOMES = {
     "cards": "vultus.registry",
     "check_liveness": "vultus.defaults",
     "cluster": "vultus.gallery.cluster",
+    "expression_reader": "vultus.expression",
+    "read_expressions": "vultus.defaults",
     "read_image": "vultus.images",
     "table_for": "vultus.operating",
     "tracks": "vultus.video",

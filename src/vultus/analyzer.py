@@ -19,12 +19,13 @@ from vultus.models.detect import Detector
 from vultus.models.detect.pyramid import Pyramid
 from vultus.models.embed import Embedder
 from vultus.models.embed.own import is_path, own_embedder
+from vultus.models.expression import ExpressionReader
 from vultus.models.landmark import LandmarkModel, Mesh
 from vultus.models.liveness import LivenessDetector
 from vultus.models.liveness.refusing import not_live, why_not_live
 from vultus.models.quality import GATES, Level, assess, gate
 from vultus.runtime import EngineOptions, cores
-from vultus.types import STANDARD_ALIGN, EmbeddingContract, Face, Image, Liveness, Reading, Vector
+from vultus.types import STANDARD_ALIGN, EmbeddingContract, Expression, Face, Image, Liveness, Reading, Vector
 
 if TYPE_CHECKING:
     from vultus.models.landmark.eyes import Eyes
@@ -169,6 +170,18 @@ class Analyzer:
             return ()
         model: LivenessDetector = self._loaded("liveness", self._options.liveness)
         return model(image, found)
+
+    def expressions(self, image: Image, faces: Sequence[Face] | None = None) -> tuple[Expression, ...]:
+        """The expression that each face of a picture (H, W, 3) shows, never what somebody feels; one answer a face.
+
+        faces: as for `liveness`. A face that cannot be read (tiny, turned aside, at the border) is
+        abstained from with its reason. Refused: a damaged installation (WeightsError), at the first call.
+        """
+        found = self.detect(image) if faces is None else faces
+        if not found:
+            return ()
+        reader: ExpressionReader = self._loaded("expression", "fer2013")
+        return reader(image, found)
 
     def meshes(self, image: Image, faces: Sequence[Face]) -> tuple[Mesh, ...]:
         """A mesh of 468 points for each face of a picture (H, W, 3).

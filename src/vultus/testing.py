@@ -32,12 +32,14 @@ from numpy.typing import NDArray
 from vultus.errors import InputError, OperatingPointError
 from vultus.geometry import ALIGNED_SIZE, TEMPLATE, align
 from vultus.metrics.evidence import LikelihoodRatio
+from vultus.models.expression import CLASSES
 from vultus.models.landmark import Mesh
 from vultus.models.landmark.measures import LEFT_EYE, RIGHT_EYE, mean_face
 from vultus.models.quality import Level, assess, gate
 from vultus.types import (
     Box,
     EmbeddingContract,
+    Expression,
     Face,
     Image,
     Liveness,
@@ -137,6 +139,10 @@ class Analyzer:
     def liveness(self, image: Image, faces: Sequence[Face] | None = None) -> tuple[Liveness, ...]:
         """One answer a face, by what surrounds its frame: white a print, black no answer, else live."""
         return tuple(_judged(image, face) for face in (self.detect(image) if faces is None else faces))
+
+    def expressions(self, image: Image, faces: Sequence[Face] | None = None) -> tuple[Expression, ...]:
+        """One answer a face, by its pattern: who is drawn has always the same expression; in the dark there is none."""
+        return tuple(_shows(image, face) for face in (self.detect(image) if faces is None else faces))
 
     def meshes(self, image: Image, faces: Sequence[Face]) -> tuple[Mesh, ...]:
         """The mean face in each square, looking straight ahead and keeping still."""
@@ -261,6 +267,18 @@ def _judged(image: Image, face: Face) -> Liveness:
     if grey > (_AROUND["print"] + _AROUND["live"]) / 2:
         return Liveness(0.1, _POINT, (Signal("passive", 0.1, "P(bona fide)", "attack", "there is paper around it"),))
     return Liveness(0.9, _POINT, (Signal("passive", 0.9, "P(bona fide)", "bona fide", "there is a room around it"),))
+
+
+def _shows(image: Image, face: Face) -> Expression:
+    """The brightest of the first blocks of a square names the class."""
+    classes = CLASSES[:7]
+    if _judged(image, face).live is None:
+        return Expression(classes, (), "testing", "it is too dark around the face")
+    crop = align(image, face.landmarks).astype(np.float64)
+    cells = ALIGNED_SIZE // _BLOCKS
+    blocks = crop.reshape(_BLOCKS, cells, _BLOCKS, cells, 3).mean(axis=(1, 3, 4)).ravel()[_BLOCKS + 1 :][: len(classes)]
+    weights = np.exp((blocks - blocks.max()) / 10)
+    return Expression(classes, tuple((weights / weights.sum()).tolist()), "testing")
 
 
 def _unknown(why: str) -> Liveness:

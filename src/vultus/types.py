@@ -23,6 +23,7 @@ __all__ = [
     "Box",
     "EmbeddingContract",
     "Estimate",
+    "Expression",
     "Face",
     "Image",
     "Landmarks",
@@ -272,6 +273,40 @@ class Liveness:
     def live(self) -> bool | None:
         """True: taken for bona fide; None: no answer, which is never a yes."""
         return None if self.abstained else self.score >= self.point.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """The expression that a face shows, out of a fixed list; never what the person feels.
+
+    >>> shown = Expression(("happy", "sad"), (0.75, 0.25), "made up")
+    >>> shown.label, shown.probability, shown.scores["sad"]
+    ('happy', 0.75, 0.25)
+    >>> Expression(("happy", "sad"), (), "made up", "the face is too small").label is None
+    True
+    """
+
+    classes: tuple[str, ...]  # in the package's own order (vultus.models.expression.CLASSES)
+    probabilities: tuple[float, ...]  # one a class, calibrated, sum 1; empty where no answer is given
+    model: str  # name and weights
+    abstained: str = ""  # why no answer is given; empty where one is
+
+    @property
+    def label(self) -> str | None:
+        """The most probable class; None where no answer is given."""
+        if not self.probabilities:
+            return None
+        return self.classes[max(range(len(self.classes)), key=self.probabilities.__getitem__)]
+
+    @property
+    def probability(self) -> float:
+        """Of the label; NaN where no answer is given."""
+        return max(self.probabilities, default=math.nan)
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Probability by class; empty where no answer is given."""
+        return dict(zip(self.classes, self.probabilities, strict=True)) if self.probabilities else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,6 +148,26 @@ def test_check_finds_all_well_and_says_when_not(vultus: Vultus, own: Path) -> No
     done = vultus("gallery", "check", "-g", own)
     assert done.status in (1, 2)
     assert "damaged" in done.out + done.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+def test_check_tells_of_an_erasure_that_a_kill_cut_off_and_repairs_it(vultus: Vultus, own: Path) -> None:
+    program = """
+import os, signal, sys
+from vultus.gallery import Gallery, erasure
+erasure.settle = lambda *args, **options: os.kill(os.getpid(), signal.SIGKILL)
+Gallery.open(sys.argv[1]).erase("Ada")
+"""
+    assert subprocess.run([sys.executable, "-c", program, str(own)], timeout=60).returncode == -signal.SIGKILL
+    done = vultus("gallery", "check", "-g", own)
+    assert done.status == 1
+    assert "erasure_pending" in done.out
+    assert "gallery check --repair" in done.out
+    assert "restore" not in done.out
+    done = vultus("gallery", "check", "--repair", "-g", own, "--json")
+    assert (done.status, done.lines[0]["ok"], done.lines[0]["findings"]) == (0, True, [])
+    assert ": erased" in done.err
+    assert vultus("gallery", "check", "--repair", "-g", own).err == ""
 
 
 def test_migrating_to_the_same_model_is_refused(vultus: Vultus, own: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import numpy as np
@@ -215,6 +216,39 @@ def test_a_process_that_died_before_the_traces_were_gone(opened) -> None:
     assert (receipt.status, receipt.scanned, receipt.vacuumed) == ("erased", False, True)
     assert traces(again.path, *wanted) == []
     assert again.check().ok
+
+
+def test_two_who_finish_the_same_erasure(opened) -> None:
+    """As when one process takes up what another is still at: both say that it is done, and it is."""
+    gallery, other = filled(opened), opened()
+    wanted = remains(gallery, "Person Number 3")
+    with gallery._store.write() as connection:
+        noted, patterns = erasure.delete(connection, "Person Number 3")
+    assert gallery.pending_erasures() == other.pending_erasures() == (noted.person,)
+    (theirs,) = other.finish_erasures()
+    ours = erasure.settle(gallery._store, gallery._live, noted, patterns)
+    assert (theirs.status, theirs.scanned) == ("erased", False)
+    assert (ours.status, ours.scanned) == ("erased", True)
+    assert (ours.person, ours.revision_after) == (theirs.person, theirs.revision_after)
+    assert gallery.pending_erasures() == ()
+    assert traces(gallery.path, *wanted) == []
+    assert gallery.check().ok
+
+
+def test_readers_need_not_be_waited_for(opened) -> None:
+    gallery = filled(opened, timeout=0.2)
+    reader = sqlite3.connect(gallery.path / DATABASE, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM person").fetchone()
+    person = gallery.erase("Person Number 3").person
+    start = time.monotonic()
+    (receipt,) = gallery.finish_erasures(wait=False)
+    assert time.monotonic() - start < 0.15
+    assert (receipt.status, receipt.person, receipt.scanned) == ("pending", person, False)
+    reader.execute("COMMIT")
+    reader.close()
+    (receipt,) = gallery.finish_erasures(wait=False)
+    assert (receipt.status, receipt.scanned) == ("erased", True)
 
 
 def test_remove_is_not_erase(opened) -> None:

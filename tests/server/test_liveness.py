@@ -77,9 +77,9 @@ def test_lower_roles_may_not(served: Served, role: str, path: str) -> None:
 
 
 class Blind(Analyzer):
-    """An analyzer that neither detects attacks nor lays meshes."""
+    """An analyzer that neither detects attacks, lays meshes nor reads expressions."""
 
-    liveness = meshes = None  # type: ignore[assignment]
+    liveness = meshes = expressions = None  # type: ignore[assignment]
 
 
 def test_an_analyzer_that_cannot_tell_says_so_and_a_server_that_must_does_not_start(serve: Serve) -> None:

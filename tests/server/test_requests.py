@@ -141,7 +141,7 @@ def test_every_bound_is_listed_as_it_holds_for_the_key(serve: Serve) -> None:
     assert (told["cluster_pictures"], told["json_bytes"], told["upload_bytes"]) == (7, 5000, 1000)
     assert (told["rate"], told["burst"], told["jobs"], told["templates_per_person"]) == (3.0, 3.0, 4, 100)
     own = {"root", "host", "port", "window_ms", "grace_seconds", "key_file", "master_key", "tls_cert", "tls_key"}
-    own |= {"cors", "insecure"}  # how it is served; no request is refused for them
+    own |= {"cors", "insecure", "idle_per_address", "proxies"}  # how it is served; no request is refused for them
     assert {field.name for field in fields(Settings)} - own <= told.keys()
     answer = served.admin.post(
         "/v1/galleries", content=b'{"name": "' + b"x" * 5000 + b'"}', headers={"Content-Type": "application/json"}

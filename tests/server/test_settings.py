@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vultus.errors import InputError
-from vultus.server.settings import Settings
+from vultus.server.settings import LOOPBACK, Settings
 
 ROOT = Path("galleries")
 
@@ -29,6 +29,11 @@ def test_beyond_this_machine_tls_is_asked_for(host: str) -> None:
     Settings(ROOT, host=host, tls_cert=Path("c"), tls_key=Path("k")).check_exposure()
 
 
+def test_this_machine_may_hold_a_proxy() -> None:
+    assert Settings(ROOT).proxies == LOOPBACK
+    assert Settings(ROOT, proxies=("10.0.0.7", "2001:db8::/32"), idle_per_address=0).proxies[0] == "10.0.0.7"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -39,6 +44,9 @@ def test_beyond_this_machine_tls_is_asked_for(host: str) -> None:
         {"port": -1},
         {"tls_cert": Path("only.pem")},
         {"cors": ("*",)},
+        {"idle_per_address": -1},
+        {"proxies": ("proxy.example",)},
+        {"proxies": ("10.0.0.1/8",)},
         {"window_ms": -1.0},
         {"rate": float("nan")},
     ],

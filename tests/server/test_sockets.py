@@ -7,13 +7,16 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from vultus.server.connections import Idle
 from vultus.server.run import running
 from vultus.server.settings import Settings
 from vultus.testing import Analyzer, Thresholds
@@ -70,6 +73,111 @@ def test_a_connection_without_a_request_is_closed(serve: Serve) -> None:
         start = time.monotonic()
         assert everything(sock) == b""
         assert 0.3 < time.monotonic() - start < 3
+
+
+def is_open(sock: socket.socket) -> bool:
+    """The server has not closed it, as far as is known here by now."""
+    sock.setblocking(False)
+    try:
+        return sock.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+    finally:
+        sock.settimeout(10)
+
+
+def live(served: Served, sock: socket.socket) -> bool:
+    """A request on a connection is answered; the connection stays."""
+    sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = b""
+    while not answer.endswith(b"}"):
+        part = sock.recv(65_536)
+        if not part:
+            return False
+        answer += part
+    return status_of(answer) == 200
+
+
+@pytest.fixture
+def several() -> Iterator[Callable[[Served, int], list[socket.socket]]]:
+    """Open some connections, which are closed after the test."""
+    with ExitStack() as stack:
+        yield lambda served, count: [stack.enter_context(connect(served)) for _ in range(count)]
+
+
+Several = Callable[[Served, int], list[socket.socket]]
+
+
+def test_idle_connections_of_one_address_are_bounded(serve: Serve, several: Several) -> None:
+    """The longest idle go, after a moment; those that have a request, or have had one last, stay."""
+    served = serve(idle_per_address=4, proxies=(), head_seconds=30.0, idle_seconds=30.0)
+    (busy,) = several(served, 1)
+    busy.sendall(head(served, "Content-Length: 1000"))
+    idle = several(served, 4)
+    assert live(served, idle[0])  # from now on idle[1] is the longest idle
+    more = several(served, 3)
+    assert all(live(served, sock) for sock in more)  # nobody is refused
+    # Three of these, and the one over which the gallery was made.
+    wait_until(lambda: served.service.metrics.value("vultus_idle_closed_total") == 4)
+    wait_until(lambda: [is_open(sock) for sock in idle] == [True, False, False, False])
+    assert [is_open(sock) for sock in (busy, *more)] == [True] * 4
+    assert all(live(served, sock) for sock in (idle[0], *more))
+    busy.sendall(bytes(1000))
+    assert busy.recv(65_536).startswith(b"HTTP/1.1 ")
+
+
+def test_an_address_has_no_more_than_half_of_all_places(serve: Serve, several: Several) -> None:
+    """Also within the moment that new connections are given, and then one address cannot shut out the others."""
+    served = serve(idle_per_address=2, proxies=(), connections=24, head_seconds=30.0)
+    flood = several(served, 60)
+    answer = served.admin.get("/health/live")
+    assert answer.status_code == 200
+    assert served.service.metrics.value("vultus_idle_closed_total") >= 60 - 12
+    wait_until(lambda: sum(map(is_open, flood)) <= 2)
+
+
+def test_many_who_come_together_are_served(serve: Serve, several: Several) -> None:
+    """As a proxy or an office behind one address: all connect, and then all ask, within a moment."""
+    served = serve(idle_per_address=2, proxies=(), head_seconds=30.0)
+    together = several(served, 30)
+    for sock in together:
+        sock.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert [status_of(everything(sock)) for sock in together] == [200] * 30
+    assert served.service.metrics.value("vultus_idle_closed_total") == 0
+
+
+@pytest.mark.parametrize("options", [{"idle_per_address": 2}, {"idle_per_address": 0, "proxies": ()}])
+def test_a_proxy_is_not_bounded(serve: Serve, several: Several, options: dict[str, Any]) -> None:
+    """This machine is one unless told otherwise; 0 is no bound."""
+    served = serve(**options, head_seconds=30.0)
+    idle = several(served, 12)
+    time.sleep(1.3)  # longer than the moment after which too many are closed
+    assert all(is_open(sock) for sock in idle)
+    assert all(live(served, sock) for sock in idle)
+    assert served.service.metrics.value("vultus_idle_closed_total") == 0
+
+
+@pytest.mark.parametrize(
+    ("peer", "place"),
+    [
+        (None, None),
+        ("", None),
+        ("/run/vultus.sock", None),
+        (("192.0.2.7", 5), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 5, 0, 0), "192.0.2.7"),
+        (("2001:db8::1:2:3:4", 5, 0, 0), "2001:db8::/64"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::/64"),
+        (("10.1.2.3", 5), None),
+        (("::ffff:10.1.2.3", 5, 0, 0), None),
+        (("2001:db8:1::5", 5, 0, 0), None),
+        (("2001:db8:1::6", 5, 0, 0), "2001:db8:1::/64"),
+    ],
+)
+def test_under_whom_connections_are_counted(tmp_path: Path, peer: object, place: str | None) -> None:
+    settings = Settings(tmp_path, proxies=("10.0.0.0/8", "2001:db8:1::5"))
+    assert Idle(settings).place(peer) == place
 
 
 def test_a_head_that_drips_is_closed(serve: Serve) -> None:

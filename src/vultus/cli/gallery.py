@@ -278,9 +278,17 @@ def migrate(
 
 
 @gallery_app.command("check")
-def check(gallery: options.GalleryOption = Path("gallery"), json: options.JsonOption = False) -> None:
+def check(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First finish erasures that a crash or another process cut off.")
+    ] = False,
+    gallery: options.GalleryOption = Path("gallery"),
+    json: options.JsonOption = False,
+) -> None:
     """Look at everything: tables, vectors, crops, and people who look like one. Status 1 when something is broken."""
     with _open(gallery) as known:
+        for receipt in known.finish_erasures() if repair else ():
+            error_console().print(f"erasure of {receipt.person}: {receipt.status}", soft_wrap=True)
         report = known.check()
     if json:
         print_json({"ok": report.ok, **plain(report)})
@@ -291,7 +299,10 @@ def check(gallery: options.GalleryOption = Path("gallery"), json: options.JsonOp
         if report.doubles:
             rows = ((item.first, item.second, f"{item.score:.3f}", f"{item.threshold:.3f}") for item in report.doubles)
             table("may be one person", ("one", "other", "score#", "threshold#"), rows)
+        broken = {finding.code for finding in report.findings if finding.broken}
         verdict = "[green]all is well[/]" if report.ok else "[red]damaged[/]: restore from an export or a backup"
+        if broken == {"erasure_pending"}:
+            verdict = "[red]an erasure is unfinished[/]: `vultus gallery check --repair` finishes it"
         console().print(
             f"{report.people} people, {report.templates} faces, {report.crops} crops: {verdict}", soft_wrap=True
         )

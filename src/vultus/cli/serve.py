@@ -51,6 +51,9 @@ def serve(
             "--require-live", help="Refuse faces that are not taken for living ones, in every gallery and every API."
         ),
     ] = False,
+    expressions: Annotated[
+        bool, typer.Option("--expressions/--no-expressions", help="Tell the expression that faces show, when asked.")
+    ] = True,
     fetch_urls: Annotated[
         bool, typer.Option("--fetch-urls", help="Fetch pictures from public addresses that clients name.")
     ] = False,
@@ -63,6 +66,13 @@ def serve(
     probes: Annotated[
         int, typer.Option("--probes", help="Close calls about one person for one key an hour; 0: no bound.", min=0)
     ] = 100,
+    idle: Annotated[
+        int, typer.Option("--idle", help="Connections of one address without a request; 0: no bound.", min=0)
+    ] = 100,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option("--proxy", help="Address or network of a proxy, for which --idle does not hold; loopback is one."),
+    ] = None,
     grace: Annotated[float, typer.Option("--grace", help="Seconds for what was accepted, when stopped.", min=0)] = 30.0,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
     json: options.JsonOption = False,
@@ -77,7 +87,7 @@ def serve(
     try:
         from vultus.server import logs
         from vultus.server.run import serve as run
-        from vultus.server.settings import MIB, Settings
+        from vultus.server.settings import LOOPBACK, MIB, Settings
     except ImportError as error:
         raise MissingExtraError(f"serving needs {error.name}: pip install 'vultus[server]'") from error
 
@@ -94,6 +104,7 @@ def serve(
         key_file=key_file,
         cors=tuple(cors or ()),
         require_live=require_live,
+        expressions=expressions,
         fetch_urls=fetch_urls,
         rate=rate,
         upload_bytes=upload_mb * MIB,
@@ -101,6 +112,8 @@ def serve(
         pixels=round(megapixels * 1e6),
         score_floor=not all_scores,
         probes_per_person=probes,
+        idle_per_address=idle,
+        proxies=(*LOOPBACK, *(proxy or ())),
         grace_seconds=grace,
     )
     settings.check_exposure()

@@ -11,8 +11,8 @@ Scores that the server withholds are None. Needs the package httpx: pip install 
 
 from vultus.client.client import Client
 from vultus.client.gallery import RemoteGallery
-from vultus.client.http import ERRORS, ServiceError
 from vultus.client.jobs import JobInfo, RemoteJob
+from vultus.client.problems import ERRORS, ServiceError
 from vultus.client.values import (
     FilmTrack,
     GalleryNumbers,

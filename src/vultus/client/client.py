@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vultus.client import values
 from vultus.client.gallery import RemoteGallery, asked_of
-from vultus.client.http import Http, error_of, part, write_stream
+from vultus.client.http import Http, part, write_stream
 from vultus.client.jobs import JobInfo, RemoteJob
+from vultus.client.problems import error_of
 from vultus.client.values import JournalCheck, JournalEntry, KeyInfo, NewKey, RemoteVerification, SortedFace
-from vultus.types import Face, Liveness, Reading
+from vultus.types import Expression, Face, Liveness, Reading
 
 if TYPE_CHECKING:
     from vultus.gallery.values import Keep
@@ -98,6 +99,14 @@ class Client:
         """
         told = self._http.pictures("/v1/liveness", {"image": [image]})
         return tuple(values.liveness(one["liveness"]) for one in told["faces"])
+
+    def expressions(self, image: Source) -> tuple[Expression, ...]:
+        """What each face of a picture shows, the largest face first; see `vultus.Analyzer.expressions`.
+
+        Never what the person feels. Refused (ServiceError): a server that reads none.
+        """
+        told = self._http.pictures("/v1/expression", {"image": [image]})
+        return tuple(values.expression(one["expression"]) for one in told["faces"])
 
     def verify(
         self,

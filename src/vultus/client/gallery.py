@@ -5,49 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
-from urllib.parse import quote
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from vultus import errors
 from vultus.client import values
-from vultus.client.http import Http, Packed, error_of, part, write_stream
-from vultus.client.values import FilmTrack, GalleryNumbers, IdentifiedPicture
+from vultus.client.http import Packed, part
+from vultus.client.keeping import RemoteKeeping
+from vultus.client.pictures import each, opened
+from vultus.client.problems import error_of
+from vultus.client.values import FilmTrack, IdentifiedPicture
 from vultus.gallery import (
-    Check,
     Enrolment,
-    Export,
     Identification,
-    Import,
-    Migration,
     Person,
     Receipt,
     Refused,
     Template,
 )
 from vultus.images import is_url
-from vultus.types import Image, OperatingPoint
+from vultus.types import Image
 
 if TYPE_CHECKING:
-    from vultus.gallery.exporting import Progress
-    from vultus.gallery.importing import OnConflict
-    from vultus.gallery.values import Keep
     from vultus.images import Source
     from vultus.models.quality import Level
 
 __all__ = ["RemoteGallery", "asked_of"]
 
 
-class RemoteGallery:
+class RemoteGallery(RemoteKeeping):
     """A gallery on a server: the verbs of `vultus.Gallery`."""
-
-    def __init__(self, http: Http, name: str) -> None:
-        """See `Client.gallery`."""
-        self._http = http
-        self.name = name
-        self._route = f"/v1/galleries/{part(name)}"
 
     def enroll(
         self,
@@ -68,7 +54,7 @@ class RemoteGallery:
         """
         params: dict[str, Any] = {"faces": str(faces), "gate": gate, "force": force}
         params |= asked_of(require_live, challenge)
-        given = _each(images)
+        given = each(images)
         route, addresses = f"{self._route}/persons", [image for image in given if is_url(image)]
         done: list[Enrolment] = []
         for address in addresses:
@@ -141,7 +127,7 @@ class RemoteGallery:
         params: dict[str, Any] = {"candidates": candidates, "gate": gate, **asked_of(require_live)}
         if fpir is not None:
             params["fpir"] = fpir
-        for packed in self._http.parts(_each(images)):
+        for packed in self._http.parts(each(images)):
             told = self._http.files(f"{self._route}/batch/identify", packed, params=params)
             for (index, _, _), one in zip(packed, told["results"], strict=True):
                 if one["problem"] is not None:
@@ -162,7 +148,7 @@ class RemoteGallery:
         params: dict[str, Any] = {"gallery": self.name, "candidates": candidates, **asked_of(require_live)}
         if fpir is not None:
             params["fpir"] = fpir
-        with _opened(film) as file:
+        with opened(film) as file:
             headers = {"Content-Type": "application/octet-stream"}
             job = self._http.json("POST", "/v1/jobs/video", params=params, content=file, headers=headers)
         for row in self._http.rows(job["id"], progress):
@@ -233,90 +219,6 @@ class RemoteGallery:
         body = {"face": face, "person": person, "ordinal": ordinal, "undo": undo}
         self._http.json("POST", f"{self._route}/feedback", json=body)
 
-    def stats(self) -> GalleryNumbers:
-        """The gallery in numbers."""
-        return values.numbers(self._http.json("GET", self._route))
-
-    def check(self) -> Check:
-        """Look at everything; also lists people who look like one person."""
-        return values.check(self._http.json("GET", f"{self._route}/check"))
-
-    def choose_rates(self, *, fpir: float = 0.01, fmr: float = 0.001) -> OperatingPoint:
-        """Choose the error rates of the gallery; the threshold of a search that follows."""
-        told = self._http.json("PUT", f"{self._route}/operating-point", json={"fpir": fpir, "fmr": fmr})
-        return values.point(told["identify"])
-
-    def change(
-        self,
-        *,
-        description: str | None = None,
-        keep: Keep | None = None,
-        fpir: float | None = None,
-        fmr: float | None = None,
-        require_live: bool | None = None,
-        reason: str = "",
-    ) -> GalleryNumbers:
-        """Change the gallery's settings; None leaves one as it is. keep: of faces that are enrolled from now on."""
-        rates = {name: rate for name, rate in (("fpir", fpir), ("fmr", fmr)) if rate is not None}
-        wanted = {"description": description, "keep": keep, "rates": rates or None, "require_live": require_live}
-        body = {name: value for name, value in wanted.items() if value is not None}
-        return values.numbers(self._http.json("PATCH", self._route, json=body, params={"reason": reason}))
-
-    def migrate(
-        self,
-        *,
-        accept_losses: bool = False,
-        keep_old: bool = False,
-        reason: str = "",
-        progress: Progress | None = None,
-    ) -> Migration:
-        """Embed everybody anew with the server's model; returns when it is done. See `vultus.Gallery.migrate`.
-
-        Refused (ConflictError): a gallery of that model already, or with nobody in it. ServiceError with the code
-        "migration_refused": people would be lost, or the new model finds people worse.
-        """
-        body = {"accept_losses": accept_losses, "keep_old": keep_old, "reason": reason}
-        job = self._http.json("POST", f"{self._route}/migrations", json=body)
-        (row,) = self._http.rows(job["id"], None if progress is None else lambda done, of: progress(done, of or done))
-        told: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-        return Migration(**values.only(Migration, told))
-
-    def export(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        overwrite: bool = False,
-        passphrase: str | None = None,
-        clear: bool = False,
-    ) -> Export:
-        """Write the gallery to one file, readable by its owner only; under a passphrase, or in the clear.
-
-        Refused: a file that is there (ConflictError, without `overwrite`), a sealed gallery with neither a passphrase
-        nor `clear` (InputError), one with nobody in it (ConflictError).
-        """
-        if Path(path).exists() and not overwrite:
-            raise errors.ConflictError(f"expected a new file, {path} is there; choose another name or overwrite it")
-        headers = _passphrase(passphrase)
-        params = {"clear": clear}
-        with self._http.stream("GET", f"{self._route}/export", headers=headers, params=params) as response:
-            size, told = write_stream(path, response), response.headers
-        counts = {name: int(told[f"x-{name}"]) for name in ("people", "templates", "crops")}
-        return Export(str(os.fspath(path)), **counts, bytes=size, sealed=told["x-sealed"] == "true")
-
-    def import_(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        on_conflict: OnConflict = "refuse",
-        passphrase: str | None = None,
-    ) -> Import:
-        """Take in the people of an exported file: all of them or none."""
-        with _opened(path) as file:
-            headers = {"Content-Type": "application/octet-stream", **_passphrase(passphrase)}
-            params = {"on_conflict": on_conflict}
-            told = self._http.json("POST", f"{self._route}/import", params=params, content=file, headers=headers)
-        return Import(**values.only(Import, told))
-
     def _changed(self, method: str, route: str, reason: str, body: dict[str, Any] | None = None) -> Person:
         options: dict[str, Any] = {} if body is None else {"json": body}
         return values.person(self._http.json(method, route, params={"reason": reason}, **options))
@@ -339,30 +241,3 @@ def _enrolment(told: dict[str, Any]) -> Enrolment:
 def _too_large(packed: Packed, bounds: dict[str, Any]) -> Refused:
     _, name, data = packed
     return Refused(name, "too_large", f"expected a picture of at most {bounds['upload_bytes']} bytes, got {len(data)}")
-
-
-def _passphrase(passphrase: str | None) -> dict[str, str]:
-    return {} if passphrase is None else {"X-Passphrase": quote(passphrase, safe="")}
-
-
-def _opened(path: str | os.PathLike[str]) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except FileNotFoundError as error:
-        raise errors.NotFoundError(f"{path}: there is no such file; check the path") from error
-    except OSError as error:
-        raise errors.InputError(f"{path}: the file cannot be read ({error.strerror})") from error
-
-
-def _each(images: Source | Iterable[Source]) -> list[Source]:
-    """One picture or several; folders become their pictures."""
-    from vultus.images import walk
-
-    alone = isinstance(images, str | os.PathLike | bytes | np.ndarray) or hasattr(images, "getexif")
-    found: list[Source] = []
-    for item in [cast("Source", images)] if alone else cast("Iterable[Source]", images):
-        if isinstance(item, str | os.PathLike) and not is_url(item):
-            found += walk([item])
-        else:
-            found.append(item)
-    return found

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
-import numpy as np
-
 from vultus import errors
-from vultus.errors import MissingExtraError, VultusError
+from vultus.client.pictures import named
+from vultus.client.problems import ERRORS, ServiceError, check, error_of, seconds
+from vultus.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import httpx
@@ -26,29 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ERRORS", "Http", "Packed", "ServiceError", "error_of", "part", "write_stream"]
 
-# What the server calls the library's errors, see `vultus.server.problems`.
-ERRORS: Mapping[str, type[VultusError]] = {
-    "invalid_image": errors.ImageFormatError,
-    "too_large": errors.ImageTooLargeError,
-    "no_face": errors.NoFaceError,
-    "several_faces": errors.TooManyFacesError,
-    "face_refused": errors.FaceRefusedError,
-    "invalid_vector": errors.InvalidVectorError,
-    "not_found": errors.NotFoundError,
-    "contract_mismatch": errors.ContractMismatchError,
-    "conflict": errors.ConflictError,
-    "gallery_busy": errors.GalleryBusyError,
-    "gallery_unusable": errors.GalleryError,
-    "master_key": errors.MasterKeyError,
-    "invalid_video": errors.VideoError,
-    "no_operating_point": errors.OperatingPointError,
-    "missing_extra": errors.MissingExtraError,
-    "invalid_request": errors.InputError,
-    "weights_unusable": errors.WeightsError,
-    "storage_unusable": errors.StorageError,
-}
-
-_AS = {"not_live": "face_refused"}  # what a server tells more closely than the library does
 _AGAIN = (429, 503)
 _LONGEST_WAIT = 30.0  # seconds for a server that asks to be left alone
 _PAUSE = 0.2  # seconds before a connection that failed is tried again, then twice as long
@@ -56,16 +33,6 @@ _AROUND = 1000  # bytes that a form puts around a picture, at most
 
 Packed = tuple[int, str, bytes]  # place in the call, name, bytes
 _named_once: ContextVar[list[Any] | None] = ContextVar("vultus_idempotent", default=None)
-
-
-class ServiceError(VultusError):
-    """The server refused in a way that the library has no error for: keys, roles, limits."""
-
-    def __init__(self, status: int, code: str, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code  # such as unauthorized, forbidden, rate_limited
-        self.retry_after = retry_after  # seconds
 
 
 class Http:
@@ -122,7 +89,7 @@ class Http:
         packed: list[Packed] = []
         held = 0
         for index, image in enumerate(images):
-            name, data = _file(image)
+            name, data = named(image)
             if packed and (len(packed) == most or held + len(data) + _AROUND > room):
                 yield packed
                 packed, held = [], 0
@@ -140,7 +107,7 @@ class Http:
                 told = response.json()
                 if isinstance(told, dict) and told.get("refused"):
                     return told
-        _check(response)
+        check(response)
         return response.json()
 
     def pictures(self, route: str, images: Mapping[str, list[Source]], **options: Any) -> Any:
@@ -152,12 +119,12 @@ class Http:
         if any(is_url(image) for _, image in listed):
             body: dict[str, Any] = dict(data)
             for name, given in images.items():
-                coded = [{"url": one} if is_url(one) else base64.b64encode(_file(one)[1]).decode() for one in given]
+                coded = [{"url": one} if is_url(one) else base64.b64encode(named(one)[1]).decode() for one in given]
                 body[name] = coded if len(coded) > 1 else coded[0]
             return self.json("POST", route, json=body, **options)
         files = []
         for number, (name, image) in enumerate(listed, 1):
-            label, content = _file(image)
+            label, content = named(image)
             files.append((name, (label or f"picture {number}", content)))
         return self.json("POST", route, files=files, data=data, **options)
 
@@ -208,7 +175,7 @@ class Http:
     def answered(self, method: str, route: str, **options: Any) -> httpx.Response:
         """The answer of a request, which is made again while the server is busy: changes are done once."""
         response = self._asked(method, route, **options)
-        _check(response)
+        check(response)
         return response
 
     def _asked(self, method: str, route: str, *, once: bool = True, **options: Any) -> httpx.Response:
@@ -230,7 +197,7 @@ class Http:
                     raise
                 time.sleep(_PAUSE * 2**attempt)
                 continue
-            wait = _seconds(response.headers.get("retry-after"))
+            wait = seconds(response.headers.get("retry-after"))
             if response.status_code not in _AGAIN or attempt == self._retries or wait is None or wait > _LONGEST_WAIT:
                 break
             time.sleep(wait)
@@ -242,7 +209,7 @@ class Http:
         with self._in_our_words(), self._http.stream(method, route, **options) as response:
             if response.status_code >= 400:
                 response.read()
-            _check(response)
+            check(response)
             yield response
 
     @contextmanager
@@ -293,58 +260,10 @@ def write_stream(path: str | os.PathLike[str], response: httpx.Response) -> int:
     return size
 
 
-def error_of(problem: Mapping[str, Any], retry_after: float | None) -> VultusError:
-    """A problem as the library's error, or as ServiceError where the library has none."""
-    code, detail = str(problem.get("code", "")), str(problem.get("detail", "the server gave no reason"))
-    kind = ERRORS.get(_AS.get(code, code))
-    return ServiceError(int(problem.get("status", 0)), code, detail, retry_after) if kind is None else kind(detail)
-
-
-def _check(response: httpx.Response) -> None:
-    if response.status_code < 400:
-        return
-    try:
-        problem = response.json()
-    except ValueError:
-        problem = {}
-    if not isinstance(problem, dict) or "code" not in problem:
-        problem = {
-            "status": response.status_code,
-            "code": "no_vultus",
-            "detail": "the answer is not of a vultus server",
-        }
-    raise error_of(problem, _seconds(response.headers.get("retry-after")))
-
-
-def _seconds(text: str | None) -> float | None:
-    try:
-        return None if text is None else max(0.0, float(text))
-    except ValueError:  # a date: longer than we would wait
-        return None
-
-
 def _authorities(verify: bool | str) -> Any:
     import ssl
 
     return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
-
-
-def _file(image: Source) -> tuple[str, bytes]:
-    """Name and bytes of a picture; arrays and Pillow pictures as PNG, losslessly."""
-    from vultus.gallery.faces import to_png
-    from vultus.images import read
-
-    if isinstance(image, bytes | bytearray | memoryview):
-        return "", bytes(image)
-    if isinstance(image, str | os.PathLike):
-        path = Path(os.fsdecode(image))
-        try:
-            return path.name, path.read_bytes()
-        except FileNotFoundError as error:
-            raise errors.NotFoundError(f"{path}: there is no such file; check the path") from error
-        except OSError as error:
-            raise errors.InputError(f"{path}: the file cannot be read ({error.strerror})") from error
-    return "", to_png(read(np.asarray(image) if isinstance(image, np.ndarray) else image))
 
 
 def _events(lines: Iterable[str]) -> Iterator[tuple[str, int, Any]]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from vultus.client.http import Http, error_of, part
+from vultus.client.http import Http, part
+from vultus.client.problems import error_of
 from vultus.client.values import only
 from vultus.errors import VultusError
 

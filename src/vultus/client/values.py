@@ -27,6 +27,7 @@ from vultus.metrics.evidence import Evidence
 from vultus.types import (
     Box,
     EmbeddingContract,
+    Expression,
     Face,
     Liveness,
     LivenessPoint,
@@ -52,6 +53,7 @@ __all__ = [
     "SortedFace",
     "check",
     "enrolment",
+    "expression",
     "identification",
     "identified",
     "key",
@@ -227,6 +229,12 @@ def liveness(told: Json) -> Liveness:
     signals = tuple(Signal(**{**only(Signal, one), "value": _number(one["value"])}) for one in told["signals"])
     born = LivenessPoint(**{**only(LivenessPoint, told["point"]), **rates})
     return Liveness(_number(told["score"]), born, signals, told["abstained"])
+
+
+def expression(told: Json) -> Expression:
+    """What a face shows; classes come in the server's order."""
+    scores = told["scores"]
+    return Expression(tuple(scores), tuple(scores.values()), told["model"], told["abstained"])
 
 
 def identification(told: Json, operating: OperatingPoint | None, revision: int) -> Identification:

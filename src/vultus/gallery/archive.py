@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
-import re
 import struct
 import zipfile
 from collections.abc import Generator, Iterator
@@ -21,10 +19,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from vultus.errors import GalleryError, InputError, NotFoundError, VultusError
-from vultus.gallery import contracts, faces
+from vultus.errors import GalleryError, NotFoundError
+from vultus.gallery import contracts
+from vultus.gallery.archive_lines import MOST, FaceLine, PersonLine, about, crop_of, face_of, feedback_of, person_of
 from vultus.gallery.exporting import FORMAT, FORMAT_VERSION, MEMBERS, npy_header
-from vultus.gallery.names import normal
 from vultus.gallery.passphrase import OpenedFile, is_sealed
 from vultus.types import EmbeddingContract, Vector
 
@@ -32,39 +30,7 @@ __all__ = ["Archive", "FaceLine", "PersonLine", "opened"]
 
 _MANIFEST_BYTES = 1 << 16
 _LINE_BYTES = 1 << 16
-_CROP_BYTES = 1 << 20  # a crop of the largest side is 786,432 bytes uncompressed
-_MOST = 10**9  # people, faces
 _CHUNK = 4096  # rows
-_HEX32 = re.compile(r"[0-9a-f]{32}")
-_HEX64 = re.compile(r"[0-9a-f]{64}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_PNG = re.compile(rb"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR(.{4})(.{4})\x08\x02", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class PersonLine:
-    """A line of people.jsonl, checked."""
-
-    id: str
-    name: str
-    created: str
-    aliases: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceLine:
-    """A line of faces.jsonl, checked, with its vector and crop."""
-
-    id: str
-    person: str
-    sha256: bytes | None
-    ordinal: int | None
-    source: str | None
-    reading: str | None
-    forced: bool
-    created: str
-    vector: Vector
-    png: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +49,8 @@ class Archive:
         with closing(self._lines("people.jsonl")) as lines:
             for line in lines:
                 count += 1
-                with _about(f"people.jsonl line {count}"):
-                    person = PersonLine(
-                        _matching(line, "id", _HEX32),
-                        _name(_of(line, "name", str)),
-                        _matching(line, "created", _TIME),
-                        tuple(_name(alias) for alias in _of(line, "aliases", list)),
-                    )
+                with about(f"people.jsonl line {count}"):
+                    person = person_of(line)
                 yield person
         _equal("people", self.people_count, count)
 
@@ -103,16 +64,16 @@ class Archive:
         ):
             for line in lines:
                 count += 1
-                with _about(f"faces.jsonl line {count}"):
+                with about(f"faces.jsonl line {count}"):
                     png = None
                     if line["crop"] is not None:
-                        png = _crop(pictures, line["crop"], offset)
+                        png = crop_of(pictures, line["crop"], offset)
                         offset += len(png)
                         crops += 1
                     vector = next(vectors, None)
                     if vector is None:
                         raise GalleryError("there is no vector for it")
-                    face = _face(line, vector, png)
+                    face = face_of(line, vector, png)
                 yield face
             if pictures.read(1):
                 raise GalleryError("crops.bin holds more than the faces name")
@@ -123,17 +84,14 @@ class Archive:
         """SHA-256 of a picture, which of its faces, and the id of the person it is not."""
         with closing(self._lines("feedback.jsonl")) as lines:
             for number, line in enumerate(lines, 1):
-                with _about(f"feedback.jsonl line {number}"):
-                    ordinal = _of(line, "ordinal", int)
-                    if not -1 <= ordinal < _MOST:
-                        raise GalleryError(f"ordinal {ordinal}")
-                    said = bytes.fromhex(_matching(line, "sha256", _HEX64)), ordinal, _matching(line, "person", _HEX32)
+                with about(f"feedback.jsonl line {number}"):
+                    said = feedback_of(line)
                 yield said
 
     def _lines(self, member: str) -> Generator[dict[str, Any], None, None]:
         with self.file.open(member) as file:
             while line := file.readline(_LINE_BYTES + 1):
-                with _about(member):
+                with about(member):
                     if len(line) > _LINE_BYTES:
                         raise GalleryError(f"a line of over {_LINE_BYTES} bytes")
                     value = json.loads(line)
@@ -169,7 +127,7 @@ def opened(path: Path, passphrase: str | None = None) -> Iterator[Archive]:
         raise NotFoundError(f"expected an export file, {path} is {'a folder' if path.is_dir() else 'not there'}")
     try:
         with _text(path, passphrase) as text, zipfile.ZipFile(text) as file:
-            with _about(str(path)):
+            with about(str(path)):
                 size = text.seek(0, io.SEEK_END)
                 archive = _checked(file, size)
             yield archive
@@ -188,7 +146,7 @@ def _text(path: Path, passphrase: str | None) -> Iterator[IO[bytes]]:
             return
         if passphrase is None:
             raise GalleryError(f"{path} is under a passphrase; name it to open the file")
-        with _about(str(path)):
+        with about(str(path)):
             opened = OpenedFile(file, passphrase)
         with io.BufferedReader(opened, 1 << 16) as buffered:
             yield buffered
@@ -222,7 +180,7 @@ def _checked(file: zipfile.ZipFile, size: int) -> Archive:
     if isinstance(contract.dimension, bool) or not 0 < contract.dimension <= 1 << 16:
         raise GalleryError(f"dimension {contract.dimension!r}")
     counts = [manifest["people"], manifest["faces"], manifest["crops"]]
-    if not all(type(count) is int and 0 <= count <= _MOST for count in counts):
+    if not all(type(count) is int and 0 <= count <= MOST for count in counts):
         raise GalleryError(f"counts {counts}")
     expected = len(npy_header(counts[1], contract.dimension)) + counts[1] * contract.dimension * 4
     if file.getinfo("vectors.npy").file_size != expected:
@@ -235,83 +193,6 @@ def _checked(file: zipfile.ZipFile, size: int) -> Archive:
         if digest.hexdigest() != manifest["members"][name]["sha256"]:
             raise GalleryError(f"{name} is not what the manifest says; the file was damaged or changed")
     return Archive(file, contract, *counts)
-
-
-@contextmanager
-def _about(what: str) -> Iterator[None]:
-    """Turn what goes wrong with a stranger's values into a refusal that names the place."""
-    try:
-        yield
-    except VultusError as error:
-        if isinstance(error, GalleryError) and not str(error).startswith(what):
-            raise GalleryError(f"{what}: {error}") from error.__cause__
-        raise
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
-        raise GalleryError(f"{what}: not as an export has it ({type(error).__name__}: {error})") from error
-
-
-def _face(line: dict[str, Any], vector: Vector, png: bytes | None) -> FaceLine:
-    ordinal = line["ordinal"]
-    if ordinal is not None and not (type(ordinal) is int and 0 <= ordinal < _MOST):
-        raise GalleryError(f"ordinal {ordinal!r}")
-    source = line["source"]
-    if source is not None and not isinstance(source, str):
-        raise GalleryError(f"source {source!r}")
-    sha256 = None if line["sha256"] is None else bytes.fromhex(_matching(line, "sha256", _HEX64))
-    return FaceLine(
-        _matching(line, "id", _HEX32),
-        _matching(line, "person", _HEX32),
-        sha256,
-        ordinal,
-        source,
-        None if line["reading"] is None else _reading(line["reading"]),
-        _of(line, "forced", bool),
-        _matching(line, "created", _TIME),
-        vector,
-        png,
-    )
-
-
-def _reading(fields: dict[str, Any]) -> str:
-    box, quality = fields["box"], fields["quality"]
-    if len(box) != 4 or not all(math.isfinite(value) for value in box) or not math.isfinite(quality["score"]):
-        raise GalleryError("a box or a quality that is not made of numbers")
-    return json.dumps(fields, separators=(",", ":"), allow_nan=False)
-
-
-def _crop(pictures: Any, place: list[int], offset: int) -> bytes:
-    start, size = place
-    if start != offset or type(size) is not int or not 0 < size <= _CROP_BYTES:
-        raise GalleryError(f"crop at {start!r} of {size!r} bytes, expected it at {offset}")
-    data: bytes = pictures.read(size)
-    header = _PNG.match(data)
-    sides = () if header is None else struct.unpack(">II", header[1] + header[2])
-    if len(data) != size or not sides or not faces.is_crop((sides[1], sides[0], 3)):
-        raise GalleryError("a crop that is no square PNG picture of RGB pixels, of a recogniser's size")
-    return data
-
-
-def _of(line: dict[str, Any], key: str, kind: type) -> Any:
-    if type(line[key]) is not kind:
-        raise GalleryError(f"{key}: expected {kind.__name__}, got {line[key]!r}")
-    return line[key]
-
-
-def _matching(line: dict[str, Any], key: str, pattern: re.Pattern[str]) -> str:
-    value: str = _of(line, key, str)
-    if not pattern.fullmatch(value):
-        raise GalleryError(f"{key}: {value!r}")
-    return value
-
-
-def _name(value: str) -> str:
-    try:
-        spelt = normal(value)
-    except InputError as error:
-        raise GalleryError(str(error)) from error
-    if spelt != value:
-        raise GalleryError(f"a name that is not in its one spelling: {value!r}")
-    return spelt
 
 
 def _equal(what: str, stated: int, found: int) -> None:

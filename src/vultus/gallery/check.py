@@ -37,7 +37,7 @@ def check(connection: Records, live: Live, rules: Rules | None) -> Check:
         findings += skipped
     crops, damaged = _crops(connection)
     findings += damaged
-    findings += [Finding("erasure_pending", f"{person}: finish the erasure") for person in erasure.pending(connection)]
+    findings += [Finding("erasure_pending", f"{one.person}: finish the erasure") for one in erasure.pending(connection)]
     (revision,) = connection.execute("SELECT revision FROM gallery").fetchone()
     (persons,) = connection.execute("SELECT count(*) FROM person").fetchone()
     (templates,) = connection.execute("SELECT count(*) FROM face").fetchone()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -29,10 +29,22 @@ from vultus.gallery.store import Store
 from vultus.gallery.traces import Remains
 from vultus.gallery.values import Receipt
 
-__all__ = ["Remains", "delete", "files_of", "pending", "settle", "sweep_keys"]
+__all__ = ["Noted", "Remains", "delete", "files_of", "pending", "settle", "sweep_keys"]
 
 _PAUSE = 0.05  # seconds between two tries to empty the log
 _STATE = ".vultus/"  # where a server that serves this one gallery keeps its keys and journal
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Somebody who is deleted and whose traces are still to go, as the database has it."""
+
+    person: str  # id
+    revision_before: int
+    revision_after: int
+    templates: int
+    crops: int
+    key: str | None  # id of the data key; None in the clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +57,8 @@ class _Look:
     name_scanned: bool
 
 
-def delete(connection: Records, name: str) -> tuple[str, Remains]:
-    """Delete a person inside a write transaction; their id, and what to look for.
+def delete(connection: Records, name: str) -> tuple[Noted, Remains]:
+    """Delete a person inside a write transaction; what is noted of them, and what to look for.
 
     The same commit notes that the traces are still to go: a process that dies now leaves a
     pending erasure, not a forgotten one.
@@ -55,45 +67,55 @@ def delete(connection: Records, name: str) -> tuple[str, Remains]:
     who, remains, templates, crops = traces.remains_of(connection, row)
     (revision,) = connection.execute("SELECT revision FROM gallery").fetchone()
     people.remove(connection, row)
+    noted = Noted(who.person, revision, revision + 1, templates, crops, who.key)
     connection.execute(
         """INSERT INTO erasure (person, revision_before, revision_after, templates, crops, key)
            VALUES (?, ?, ?, ?, ?, ?)""",
-        (who.person, revision, revision + 1, templates, crops, who.key),
+        astuple(noted),
     )
-    return who.person, remains
+    return noted, remains
 
 
-def pending(connection: Records) -> list[str]:
-    """Ids of the people whose traces are still to go."""
-    return [person for (person,) in connection.execute("SELECT person FROM erasure ORDER BY revision_after, person")]
+def pending(connection: Records) -> list[Noted]:
+    """The people whose traces are still to go, in the order of their deletion."""
+    rows = connection.execute(
+        """SELECT person, revision_before, revision_after, templates, crops, key FROM erasure
+           ORDER BY revision_after, person"""
+    )
+    return [Noted(*row) for row in rows]
 
 
-def settle(store: Store, live: Live, person: str, remains: Remains | None) -> Receipt:
+def settle(store: Store, live: Live, noted: Noted, remains: Remains | None, *, wait: bool = True) -> Receipt:
     """Remove the traces of a deleted person, look for them, and write the receipt.
 
     remains: None when another process deleted the person and took the patterns with it;
     then the database is rewritten whatever the scan would say, and the receipt says so.
+    wait: for readers of an older state; without it what they hold up stays pending. That
+    another process does the same at the same time does no harm.
     """
+    if not wait and not store.checkpoint(wait=False):
+        return _receipt(store, noted, "pending")
     emptied = _emptied(store, live)
-    _destroy_key(store, person)
+    if store.seal is not None and noted.key is not None:
+        store.seal.destroy([noted.key])
     if not emptied:
-        return _receipt(store, person, "pending")
+        return _receipt(store, noted, "pending")
     looked = None if remains is None else _look(store, remains)
     vacuumed = looked is None or bool(looked.left)
     if vacuumed:
         try:
             store.vacuum()
         except GalleryBusyError:
-            return _receipt(store, person, "pending")
+            return _receipt(store, noted, "pending")
         if not _emptied(store, live):
-            return _receipt(store, person, "pending")
+            return _receipt(store, noted, "pending")
         looked = None if remains is None else _look(store, remains)
     receipt = _receipt(
-        store, person, "traces" if looked is not None and looked.left else "erased", remains, looked, vacuumed
+        store, noted, "traces" if looked is not None and looked.left else "erased", remains, looked, vacuumed
     )
     if receipt.status == "erased":
         with store.write(counted=False) as connection:
-            connection.execute("DELETE FROM erasure WHERE person = ?", (person,))
+            connection.execute("DELETE FROM erasure WHERE person = ?", (noted.person,))
     return receipt
 
 
@@ -123,15 +145,6 @@ def _nobodys(connection: Records, seal: Seal) -> set[str]:
     """Ids of the data keys that no person has; snapshots' keys have a dash in their ids."""
     held = {key for (key,) in connection.execute("SELECT key FROM person")}
     return {key for key in seal.keys.ids() if key not in held and key != "gallery" and "-" not in key}
-
-
-def _destroy_key(store: Store, person: str) -> None:
-    if store.seal is None:
-        return
-    with store.read() as connection:
-        (key,) = connection.execute("SELECT key FROM erasure WHERE person = ?", (person,)).fetchone()
-    if key is not None:
-        store.seal.destroy([key])
 
 
 def _emptied(store: Store, live: Live) -> bool:
@@ -180,25 +193,22 @@ def files_of(store: Store) -> Iterator[tuple[str, Path]]:
 
 def _receipt(
     store: Store,
-    person: str,
+    noted: Noted,
     status: Literal["erased", "pending", "traces"],
     remains: Remains | None = None,
     looked: _Look | None = None,
     vacuumed: bool = False,
 ) -> Receipt:
     with store.read() as connection:
-        before, after, templates, crops, key = connection.execute(
-            "SELECT revision_before, revision_after, templates, crops, key FROM erasure WHERE person = ?", (person,)
-        ).fetchone()
-        older = [copy for copy in copies.listed(connection) if copy.revision <= before]
-    destroyed = None if key is None or store.seal is None else not store.seal.keys.get([key])
+        older = [copy for copy in copies.listed(connection) if copy.revision <= noted.revision_before]
+    destroyed = None if noted.key is None or store.seal is None else not store.seal.keys.get([noted.key])
     return Receipt(
         status=status,
-        person=person,
-        templates=templates,
-        crops=crops,
-        revision_before=before,
-        revision_after=after,
+        person=noted.person,
+        templates=noted.templates,
+        crops=noted.crops,
+        revision_before=noted.revision_before,
+        revision_after=noted.revision_after,
         files=() if looked is None else looked.files,
         bytes=0 if looked is None else looked.bytes,
         needles=0 if remains is None else len(remains.patterns),

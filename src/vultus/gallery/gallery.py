@@ -167,21 +167,29 @@ class Gallery(Enrolling, Searching, Keeping):
         """
         with self._store.lock:
             with self._store.write() as connection:
-                person, remains = erasure.delete(connection, name)
-            self._remains[person] = remains
-            return self._settle(person)
+                noted, remains = erasure.delete(connection, name)
+            self._remains[noted.person] = remains
+            return self._settle(noted)
 
-    def finish_erasures(self) -> tuple[Receipt, ...]:
-        """Take up erasures that another process's readers, or a crash, held up."""
+    def pending_erasures(self) -> tuple[str, ...]:
+        """Ids of the people whose erasure is not finished; they are gone from every search."""
+        with self._store.read() as connection:
+            return tuple(one.person for one in erasure.pending(connection))
+
+    def finish_erasures(self, *, wait: bool = True) -> tuple[Receipt, ...]:
+        """Take up erasures that another process's readers, or a crash, held up.
+
+        wait: for such readers, up to the timeout; without it what they hold up stays pending.
+        """
         with self._store.lock:
             with self._store.read() as connection:
                 waiting = erasure.pending(connection)
-            return tuple(self._settle(person) for person in waiting)
+            return tuple(self._settle(one, wait=wait) for one in waiting)
 
-    def _settle(self, person: str) -> Receipt:
-        receipt = erasure.settle(self._store, self._live, person, self._remains.get(person))
+    def _settle(self, noted: erasure.Noted, *, wait: bool = True) -> Receipt:
+        receipt = erasure.settle(self._store, self._live, noted, self._remains.get(noted.person), wait=wait)
         if receipt.status == "erased":
-            self._remains.pop(person, None)
+            self._remains.pop(noted.person, None)
         return receipt
 
     def stats(self) -> Stats:

@@ -13,23 +13,23 @@ import math
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import cv2
 
 from vultus import images, registry
 from vultus.errors import VultusError
 from vultus.images import Limits
-from vultus.models.landmark import Mesh
 from vultus.runtime import cores
 from vultus.server.metrics import Metrics
-from vultus.server.problems import Problem, too_many
+from vultus.server.problems import too_many
+from vultus.server.reading import Analyzer, Answer, Picture, Wanted, liveness, needed
 from vultus.server.settings import Settings
-from vultus.types import EmbeddingContract, Face, Image, Liveness, Reading, Vector
+from vultus.types import Face, Reading
 
 __all__ = ["Analyzer", "Answer", "Picture", "Readers", "Wanted", "liveness", "needed"]
 
@@ -37,56 +37,7 @@ GROUP = 8  # pictures analysed together; recognisers run four crops for the pric
 _TOGETHER = 8 * 2**20  # bytes of their files
 _PIXELS = 4_000_000  # of pictures that are decoded at a time, or one
 
-
-class Analyzer(Protocol):
-    """Pictures to faces with quality and embedding; `vultus.Analyzer` and `vultus.testing.Analyzer` are.
-
-    One that has `detect_many(images)` too, the same as `detect` for each, is asked for several at once.
-    One that detects attacks has `liveness(image, faces)` as well, and one that follows heads
-    `meshes(image, faces)`: `vultus.Analyzer` has both.
-    """
-
-    @property
-    def contract(self) -> EmbeddingContract: ...
-
-    def detect(self, image: Image) -> tuple[Face, ...]: ...
-
-    def read(self, image: Image, faces: Sequence[Face], *, embed: bool = True) -> tuple[Reading, ...]: ...
-
-    def analyze(self, image: Image) -> tuple[Reading, ...]: ...
-
-    def embed(self, aligned: Sequence[Image]) -> Vector: ...
-
-    def parallel(self) -> Analyzer:
-        """Arranged for throughput: as many calls at once as there are cores."""
-        ...
-
-    def for_video(self) -> Analyzer:
-        """Arranged for following faces through many frames."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What stays of a picture once its faces are read; the pixels are let go."""
-
-    sha256: str  # of its bytes, hex
-    size_wh: tuple[int, int]  # pixels, upright
-    liveness: tuple[Liveness, ...] = ()  # one a reading, where that was asked for
-    meshes: tuple[Mesh, ...] = ()  # the same
-    eyes: tuple[tuple[float, float], ...] = ()  # aspects of the right and the left eye; the same
-
-
-Answer = tuple[Picture, tuple[Reading, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is read from a picture beside its faces and their quality."""
-
-    embed: bool = True  # embeddings
-    live: bool = False  # whether each face is there in person
-    mesh: bool = False  # its mesh, and how open its eyes are
+T = TypeVar("T")
 
 
 @dataclass(slots=True, eq=False)
@@ -94,8 +45,9 @@ class _Job:
     data: bytes
     owner: str
     wanted: Wanted
+    then: Callable[[Answer], Any] | None = None
     at: float = field(default_factory=time.monotonic)
-    done: Future[Answer] = field(default_factory=Future)
+    done: Future[Any] = field(default_factory=Future)
 
 
 class Readers:
@@ -146,14 +98,31 @@ class Readers:
         self._threads.clear()
 
     def submit(
-        self, data: bytes, owner: str = "", *, embed: bool = True, live: bool = False, mesh: bool = False
+        self,
+        data: bytes,
+        owner: str = "",
+        *,
+        embed: bool = True,
+        live: bool = False,
+        mesh: bool = False,
+        expression: bool = False,
     ) -> Future[Answer]:
         """Queue a picture's bytes; the future is the picture with its faces, the largest first.
 
-        owner: whose turn it takes. embed, live, mesh: see `Wanted`. Refused (429): too many
+        owner: whose turn it takes. embed, live, mesh, expression: see `Wanted`. Refused (429): too many
         wait, of the owner or of all together.
         """
-        job = _Job(data, owner, Wanted(embed, live, mesh))
+        return self._queued(_Job(data, owner, Wanted(embed, live, mesh, expression)))
+
+    def submit_then(self, data: bytes, owner: str, then: Callable[[Answer], T]) -> Future[T]:
+        """As `submit`, and what is made of the answer in the thread that read the picture, while it is at it.
+
+        then: takes less time than reading did; what it raises is the future's.
+        """
+        return self._queued(_Job(data, owner, Wanted(), then))
+
+    def _queued(self, job: _Job) -> Future[Any]:
+        owner = job.owner
         with self._changed:
             own = self._waiting.get(owner)
             bound = self._settings.queue
@@ -310,6 +279,9 @@ class Readers:
             with self._metrics.stage("mesh"):
                 meshes = needed(analyzer, "meshes")(image, faces)
                 picture = replace(picture, meshes=meshes, eyes=self._eyes(analyzer)(image, meshes))
+        if wanted.expression:
+            with self._metrics.stage("expression"):
+                picture = replace(picture, expressions=needed(analyzer, "expressions")(image, faces))
         return picture
 
     def _eyes(self, analyzer: Analyzer) -> Any:
@@ -333,24 +305,16 @@ class Readers:
         self._answer(job, error)
 
     def _answer(self, job: _Job, outcome: Answer | Exception) -> None:
+        result: Any = outcome
+        if job.then is not None and not isinstance(outcome, Exception):
+            try:
+                result = job.then(outcome)
+            except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
+                result = error
         with self._changed:
             self._inside -= 1
         with suppress(RuntimeError):  # the loop that waited is closed
-            if isinstance(outcome, Exception):
-                job.done.set_exception(outcome)
+            if isinstance(result, Exception):
+                job.done.set_exception(result)
             else:
-                job.done.set_result(outcome)
-
-
-def liveness(analyzer: Analyzer, image: Image, faces: Sequence[Face]) -> tuple[Liveness, ...]:
-    """Whether each face of a picture is there in person. Refused (Problem 501): an analyzer that cannot tell."""
-    answers: tuple[Liveness, ...] = needed(analyzer, "liveness")(image, faces)
-    return answers
-
-
-def needed(analyzer: Analyzer, name: str) -> Any:
-    """Something that not every analyzer can do. Refused (Problem 501): this one cannot."""
-    found = getattr(analyzer, name, None)
-    if found is None:
-        raise Problem(501, "missing_extra", f"this server's models have no `{name}`: live faces cannot be asked for")
-    return found
+                job.done.set_result(result)

@@ -105,6 +105,20 @@ class Galleries(ABC):
             raise NotFoundError(GALLERY_NOT_FOUND.format(name=name))
         return Gallery.open(folder, create=False, master_key=self._master_key)
 
+    def unfinished_erasures(self, name: str, *, closed: bool = False) -> tuple[str, ...]:
+        """Ids of the people whose erasure in a gallery is not finished.
+
+        closed: look into one that is not open too, without keeping it open; else there are none.
+        Refused: see `Gallery.open`.
+        """
+        if (found := self._open.get(name)) is not None:
+            return found.pending_erasures()
+        folder = self._folder(name)
+        if not closed or folder is None:
+            return ()
+        with Gallery.open(folder, create=False, read_only=True, master_key=self._master_key) as looked:
+            return looked.pending_erasures()
+
     def delete_gallery(self, name: str) -> None:
         """Close a gallery and delete its folder; it is gone at once, also after a crash half-way.
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
+import math
 import secrets
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal, get_args
 
 from vultus.errors import ConflictError, InputError, NotFoundError, StorageError
+from vultus.server.roles import EVERY, KINDS, LADDER, ROLES, Created, Key, Kind, Role, covers, parse_role
+from vultus.server.secret import server_secret
 
 __all__ = [
+    "EVERY",
     "KINDS",
     "LADDER",
     "ROLES",
@@ -36,12 +39,7 @@ __all__ = [
     "server_secret",
 ]
 
-Role = Literal["viewer", "operator", "enroller", "admin", "auditor", "monitor"]
-Kind = Literal["api", "aws", "compreface"]
-ROLES: tuple[Role, ...] = get_args(Role)
-KINDS: tuple[Kind, ...] = get_args(Kind)
-LADDER: tuple[Role, ...] = ("viewer", "operator", "enroller", "admin")  # each may what those before it may
-EVERY = "*"
+_LOOK = 0.1  # seconds between two looks at whether another process changed the keys
 
 _TABLE = """CREATE TABLE IF NOT EXISTS key (
     id TEXT PRIMARY KEY,
@@ -58,85 +56,6 @@ _TABLE = """CREATE TABLE IF NOT EXISTS key (
     revoked TEXT,
     sealed BLOB                   -- nonce and ciphertext of the secret, for AWS-style keys
 ) STRICT"""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What is known of a key; never the key itself."""
-
-    id: str
-    role: Role
-    galleries: tuple[str, ...]  # names; ("*",): all, also later ones
-    kind: Kind
-    label: str
-    created: str
-    expires: str | None
-    last_used: str | None
-    revoked: str | None
-    rate: float | None = None
-    upload_bytes: int | None = None
-
-    def may(self, gallery: str) -> bool:
-        """The key is for this gallery."""
-        return EVERY in self.galleries or gallery in self.galleries
-
-    def live(self, now: str) -> bool:
-        """Neither revoked nor expired. now: UTC, ISO 8601, as all times here."""
-        return self.revoked is None and (self.expires is None or now < self.expires)
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """A new key with its secret, which is not to be had again."""
-
-    key: Key
-    secret: str  # what the client sends; for AWS-style keys the secret access key, `key.id` being the access key id
-
-
-def covers(role: Role, needed: Role) -> bool:
-    """Whether a role may do what the other may at least.
-
-    An auditor reads the journal and nothing else, a monitor the metrics; an administrator may all.
-
-    >>> covers("enroller", "operator"), covers("operator", "enroller"), covers("auditor", "viewer")
-    (True, False, False)
-    """
-    if role == "admin" or role == needed:
-        return True
-    return role in LADDER and needed in LADDER and LADDER.index(role) >= LADDER.index(needed)
-
-
-def parse_role(text: str) -> Role:
-    """A role by its name; "administrator" is one too. Others are refused (InputError)."""
-    name = {"administrator": "admin", "enroler": "enroller"}.get(text, text)
-    for role in ROLES:
-        if role == name:
-            return role
-    raise InputError(f"expected a role out of {', '.join(ROLES)}, got {text!r}")
-
-
-def server_secret(path: Path) -> bytes:
-    """The server's own 32 random bytes, made at the first start, readable by their owner only.
-
-    Refused (StorageError): a file that cannot be written, or that is not one of these.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            kept = path.read_bytes()
-            if len(kept) != 32:
-                raise StorageError(f"expected 32 bytes in {path}, got {len(kept)}; put the right file back") from None
-            return kept
-        made = secrets.token_bytes(32)
-        with os.fdopen(handle, "wb") as file:
-            file.write(made)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise StorageError(f"{path} cannot be used ({error.strerror})") from error
-    return made
 
 
 class Keys:
@@ -160,6 +79,7 @@ class Keys:
         self._lock = threading.RLock()
         self._known: dict[bytes, Key] = {}
         self._version = -1
+        self._looked = -math.inf
         self._used: dict[str, str] = {}  # last uses that are not written yet, so that a request costs no disk write
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -277,7 +197,7 @@ class Keys:
         return tuple(self._with_use(_key(row)) for row in self._execute(_SELECT + "ORDER BY created, id").fetchall())
 
     def revoke(self, identity: str) -> Key:
-        """Make a key worthless, at once and in every process.
+        """Make a key worthless, at once; in other processes within a tenth of a second.
 
         Refused (ConflictError): the last key of an administrator, who could then make no other.
         """
@@ -344,14 +264,18 @@ class Keys:
         )
 
     def _digest(self, secret: str) -> bytes:
-        return hmac.digest(self._digest_key, secret.encode("utf-8", "surrogateescape"), "sha256")
+        # Not `hmac.digest`, which lets go of the interpreter and has to wait for the threads that read pictures.
+        return hmac.new(self._digest_key, secret.encode("utf-8", "surrogateescape"), "sha256").digest()
 
     def _find(self, digest: bytes) -> Key | None:
-        """By digest; what is remembered holds until anybody writes to the file."""
-        (version,) = self._execute("PRAGMA data_version").fetchone()
-        if version != self._version:
-            self._known.clear()
-            self._version = version
+        """By digest; what is remembered holds until another process writes to the file, looked at now and then."""
+        now = time.monotonic()
+        if digest not in self._known or now >= self._looked + _LOOK:
+            (version,) = self._execute("PRAGMA data_version").fetchone()
+            self._looked = now
+            if version != self._version:
+                self._known.clear()
+                self._version = version
         if digest not in self._known:
             row = self._execute(_SELECT + "WHERE digest = ?", (digest,)).fetchone()
             if row is None:

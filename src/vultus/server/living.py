@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vultus.analyzer import not_live, why_not_live
-from vultus.gallery import Identification
+from vultus.analyzer import why_not_live
 from vultus.server.livechecks import Passed
 from vultus.server.problems import Problem
 from vultus.types import Liveness, Reading
 
-__all__ = ["NOTICE", "Demand", "evidence", "marked", "masked", "refused", "rounded", "vouched"]
+__all__ = ["NOTICE", "Demand", "evidence", "refused", "rounded", "vouched"]
 
 NOTICE = (
     "Evidence, not proof: prints, screens and paper masks of the kinds that the model was trained and measured on are "
@@ -65,23 +64,6 @@ def evidence(answer: Liveness) -> dict[str, Any]:
         "liveness_threshold": answer.point.threshold,
         "liveness_model": answer.point.model,
     }
-
-
-def masked(readings: Sequence[Reading], answers: Sequence[Liveness]) -> tuple[Reading, ...]:
-    """The readings; those of faces that are not live come without the embedding that they would be searched by."""
-    return tuple(
-        reading if answer.live else replace(reading, embedding=None)
-        for reading, answer in zip(readings, answers, strict=True)
-    )
-
-
-def marked(found: Sequence[Identification], answers: Sequence[Liveness]) -> tuple[Identification, ...]:
-    """The answers about faces that were `masked`, with the reason."""
-    told = []
-    for one in found:
-        refusal = not_live(answers[one.ordinal])
-        told.append(one if refusal is None else replace(one, operating=None, refusals=(refusal, *one.refusals)))
-    return tuple(told)
 
 
 def refused(answer: Liveness, where: str = "") -> Problem:

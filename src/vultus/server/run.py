@@ -162,11 +162,12 @@ def running(
 
 def _prepared(settings: Settings, app: FastAPI, started: Callable[[str], None]) -> _Server:
     """The server of an app, not running yet."""
+    service: Service = app.state.service
     config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=patient(settings),
+        http=patient(settings, lambda: service.metrics.count("vultus_idle_closed_total")),
         ws="none",
         lifespan="on",
         access_log=False,
@@ -184,7 +185,7 @@ def _prepared(settings: Settings, app: FastAPI, started: Callable[[str], None]) 
         config.load()
     except (OSError, ssl.SSLError) as error:
         raise InputError(f"the TLS files cannot be used ({error}); give a PEM certificate and its key") from error
-    return _Server(config, app.state.service, started)
+    return _Server(config, service, started)
 
 
 def _allow_files(wanted: int) -> None:

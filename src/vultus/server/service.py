@@ -27,6 +27,7 @@ from vultus.operating import table_for
 from vultus.server import fetching, logs
 from vultus.server.batching import Answer, Readers, liveness
 from vultus.server.chosen import Chosen
+from vultus.server.erasures import CutOff
 from vultus.server.galleries import GALLERY_NAME, Galleries
 from vultus.server.idempotency import Replies
 from vultus.server.jobs import Jobs
@@ -48,6 +49,7 @@ __all__ = ["GALLERY_NAME", "Operating", "Service"]
 log = logging.getLogger("vultus.server")
 
 _THREADS = 32
+_QUICK = 20_000  # templates that are searched in less time than it takes to read a small picture
 _EACH = 8  # threads that one gallery may occupy, so that a busy one does not hold up the others
 _FETCHERS = 4  # addresses fetched at a time; their servers may be slow
 _HOUSEKEEPING = 60.0  # seconds
@@ -86,6 +88,7 @@ class Service(Galleries, Recording):
         self.live_galleries = Chosen(settings.state / "live.json")
         self.checks = LiveChecks(settings.challenges)
         self.jobs = Jobs(settings.state / "jobs.sqlite")
+        self._cut_off = CutOff()
         self.buckets = Buckets()
         self.held = Held(settings.held_bytes)
         self.stopping = asyncio.Event()  # streams end when it is set
@@ -147,21 +150,49 @@ class Service(Galleries, Recording):
             await asyncio.to_thread(self._readers.stop)
         await asyncio.to_thread(self._close)
 
-    async def read(self, data: bytes, *, embed: bool = True, live: bool = False, mesh: bool = False) -> Answer:
+    async def read(
+        self, data: bytes, *, embed: bool = True, live: bool = False, mesh: bool = False, expression: bool = False
+    ) -> Answer:
         """A picture's digest and size, and its faces, the largest first, at most `settings.faces`.
 
-        embed, live, mesh: see `batching.Wanted`. Refused: no picture (ImageFormatError), over the limits of bytes or
-        pixels (ImageTooLargeError), too many waiting (Problem 429).
+        embed, live, mesh, expression: see `batching.Wanted`. Refused: no picture (ImageFormatError),
+        over the limits of bytes or pixels (ImageTooLargeError), too many waiting (Problem 429).
         """
-        return await asyncio.wrap_future(self.submit(data, logs.current().key, embed=embed, live=live, mesh=mesh))
+        return await asyncio.wrap_future(
+            self.submit(data, logs.current().key, embed=embed, live=live, mesh=mesh, expression=expression)
+        )
 
     def submit(
-        self, data: bytes, owner: str, *, embed: bool = True, live: bool = False, mesh: bool = False
+        self,
+        data: bytes,
+        owner: str,
+        *,
+        embed: bool = True,
+        live: bool = False,
+        mesh: bool = False,
+        expression: bool = False,
     ) -> Future[Answer]:
         """As `read`, for threads. owner: whose turn it takes."""
         if self._readers is None:
             raise StorageError("the service has not started")
-        return self._readers.submit(data, owner, embed=embed, live=live, mesh=mesh)
+        return self._readers.submit(data, owner, embed=embed, live=live, mesh=mesh, expression=expression)
+
+    async def read_on(self, name: str, data: bytes, work: Callable[[Gallery, Answer], T]) -> T:
+        """Read a picture, as `read` does, and do something quick with it and a gallery, such as a search.
+
+        Where the gallery is small and in memory it is done by the thread that read the picture:
+        to wake two more for it costs more than the search itself.
+        """
+        gallery = self._open.get(name)
+        if self._readers is None or gallery is None or not -1 < gallery.in_memory <= _QUICK:
+            answer = await self.read(data)
+            return await self.on(name, work, answer)
+        context = contextvars.copy_context()
+
+        def then(answer: Answer) -> T:
+            return context.run(work, gallery, answer)
+
+        return await asyncio.wrap_future(self._readers.submit_then(data, logs.current().key, then))
 
     def requires_live(self, gallery: str = "") -> bool:
         """Faces must be taken for living ones: everywhere, or in this gallery."""
@@ -212,7 +243,7 @@ class Service(Galleries, Recording):
         self.replies.forget(gallery)
 
     async def _keep_house(self) -> None:
-        """What is done now and then: deleted galleries that a crash left, last uses of keys."""
+        """What is done now and then: deleted galleries and erasures that a crash left, last uses of keys."""
         while True:
             try:
                 await self.run(self._tidy)
@@ -224,6 +255,7 @@ class Service(Galleries, Recording):
         self.keys.flush()
         for path in self.settings.state.glob("deleted-*"):
             shutil.rmtree(path, ignore_errors=True)
+        self._cut_off.finish(self)
 
     def _clean(self) -> None:
         """Remove what an earlier run of the server was given and could not finish with."""

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from vultus.errors import InputError
 
-__all__ = ["STATE", "Settings"]
+__all__ = ["LOOPBACK", "STATE", "Settings"]
 
 STATE = ".vultus"  # folder within the root for keys, journal and jobs; galleries cannot have this name
 MIB = 2**20
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Settings:
     job_seconds: float = 3600.0  # that a job may take
     grace_seconds: float = 30.0  # for what was accepted, when the server is stopped
     connections: int = 2000
+    idle_per_address: int = 100  # connections without a request, of one address; 0: no bound
+    proxies: tuple[str, ...] = LOOPBACK  # networks for which that does not hold: everybody's connections come from them
     # How much one key may ask.
     rate: float = 50.0  # requests a second of one key
     burst: int = 200  # requests at once of one key, before the rate holds
@@ -55,6 +58,7 @@ class Settings:
     probes_per_person: int = 100  # telling answers about one person for one key an hour; 0: no bound
     require_live: bool = False  # faces that are enrolled, searched or compared must be taken for living ones
     challenges: int = 60  # live checks that one key may ask for in an hour
+    expressions: bool = True  # the expression that faces show may be asked for
     fetch_urls: bool = False  # pictures by address
     key_file: Path | None = None  # the server's own secret; None: beside the galleries
     master_key: Path | None = None  # file of the key that seals galleries; None: as the environment says
@@ -64,7 +68,7 @@ class Settings:
     insecure: bool = False  # serve beyond this machine without TLS
 
     def __post_init__(self) -> None:
-        may_be_zero = {"port", "window_ms", "score_decimals", "probes_per_person", "grace_seconds"}
+        may_be_zero = {"port", "window_ms", "score_decimals", "probes_per_person", "grace_seconds", "idle_per_address"}
         for item in fields(self):
             value = getattr(self, item.name)
             if isinstance(value, bool) or not isinstance(value, int | float):
@@ -75,6 +79,11 @@ class Settings:
             raise InputError(f"expected a port up to 65535, got {self.port}")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise InputError("expected both files of TLS, the certificate and its key, got one")
+        for proxy in self.proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise InputError(f"expected a proxy's address or network, such as 10.0.0.0/8 ({error})") from error
         if "*" in self.cors:
             raise InputError("expected the origins that may call, got *; name each, such as https://desk.example")
 

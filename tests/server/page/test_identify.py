@@ -30,9 +30,8 @@ def test_boxes_and_names_are_drawn_where_the_faces_are(desk: Desk, open_page: Op
     assert amber[:, 0].min() > 0.5
     assert amber[:, 0].max() == pytest.approx(265 / 284, abs=0.02)
     assert answers.locator(".badge").all_inner_texts()[::2] == ["Match", "Unknown"]
-    expect(page.get_by_role("img", name="door.png: Ada, unknown")).to_have_count(
-        1
-    )  # the same, for those who do not see it
+    # The same, for those who do not see it.
+    expect(page.get_by_role("img", name="door.png: Ada, unknown")).to_have_count(1)
     answers.nth(1).hover()
     assert len(drawn(page, "unknown")) > 1.2 * len(amber)  # which face it is that one points at
     assert len(drawn(page, "match")) == pytest.approx(len(green), rel=0.02)

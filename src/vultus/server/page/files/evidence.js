@@ -9,7 +9,7 @@ import { may } from "./session.js";
 import { count, DECIDED, oneIn, rate, score, short, STATUS, STATUS_MEANS } from "./words.js";
 
 /** One face's decision as a list item. onstrong(true|false): the reader points at it. */
-export function decision(one, operating, { thumb = null, gallery, number = null, sha256 = null, when = null, onstrong = () => {} }) {
+export function decision(one, operating, { thumb = null, gallery, number = null, sha256 = null, when = null, onstrong = () => {}, beside = null }) {
   const [word, sign] = wordOf(one);
   const name = one.status === "match" ? h("a", { class: "name clip", href: `#/people/${one.id}` }, one.person) : h("span", { class: "name" }, word);
   return h(
@@ -25,6 +25,7 @@ export function decision(one, operating, { thumb = null, gallery, number = null,
       h("p", { class: "small soft" }, one.status === "rejected" ? rejected(one) : sentence(one, operating)),
       one.face && h("div", { class: "row" }, qualityOf(one.face)),
       one.liveness && livenessRow(one.liveness),
+      beside,
       h(
         "details",
         { class: "small" },

@@ -76,6 +76,7 @@ const ACTIONS = {
   "verify": "Compared two pictures",
   "liveness": "Asked whether faces are living",
   "challenge": "Did a live check",
+  "expression": "Asked what faces show",
   "person.refuse": "Refused to enrol: not living",
   "person.create": "Made a person without faces",
   "person.enroll": "Enrolled pictures",

@@ -6,6 +6,7 @@ from vultus.server.routes.v1 import (
     about,
     challenges,
     erasing,
+    expression,
     faces,
     galleries,
     jobs,
@@ -15,10 +16,27 @@ from vultus.server.routes.v1 import (
     matching,
     migrating,
     people,
+    transferring,
 )
 
 __all__ = ["router"]
 
 router = APIRouter()
-for _part in (about, matching, liveness, challenges, galleries, migrating, people, faces, erasing, jobs, journal, keys):
+_PARTS = (
+    about,
+    matching,
+    liveness,
+    expression,
+    challenges,
+    galleries,
+    transferring,
+    migrating,
+    people,
+    faces,
+    erasing,
+    jobs,
+    journal,
+    keys,
+)
+for _part in _PARTS:
     router.routes.extend(_part.router.routes)

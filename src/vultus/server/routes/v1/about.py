@@ -82,6 +82,7 @@ class Bounds(schemas.Answer):
     idempotency_seconds: float = Field(description="For which an answer is kept and given again.")
     require_live: bool = Field(description="Faces must be taken for living ones in every gallery.")
     challenges: int = Field(description="Live checks that this key may ask for in an hour.")
+    expressions: bool = Field(description="The expression that faces show may be asked for.")
     fetch_urls: bool = Field(description="Pictures may be named by a public address.")
     score_floor: bool = Field(description="Similarities below the operating threshold are withheld.")
     score_decimals: int

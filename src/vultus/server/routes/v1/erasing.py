@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from vultus.gallery import Gallery, values
 from vultus.server.auth import Caller, allow, service_of
+from vultus.server.erasures import note_erasure
 from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.route import Route
 
@@ -32,16 +33,7 @@ async def erase(
 
     def work(opened: Gallery) -> values.Receipt:
         receipt = opened.erase(body.person)
-        service.forget_person(gallery, receipt.person)
-        service.note(
-            caller.key.id,
-            "person.erase",
-            gallery=gallery,
-            target=receipt.person,
-            reason=body.reason,
-            revision=receipt.revision_after,
-            status=receipt.status,
-        )
+        note_erasure(service, caller.key.id, gallery, receipt, body.reason)
         return receipt
 
     return telling.receipt_of(await service.on(gallery, work))
@@ -57,14 +49,7 @@ async def finish_erasures(
     def work(opened: Gallery) -> tuple[values.Receipt, ...]:
         receipts = opened.finish_erasures()
         for receipt in receipts:
-            service.note(
-                caller.key.id,
-                "person.erase",
-                gallery=gallery,
-                target=receipt.person,
-                revision=receipt.revision_after,
-                status=receipt.status,
-            )
+            note_erasure(service, caller.key.id, gallery, receipt)
         return receipts
 
     return [telling.receipt_of(one) for one in await service.on(gallery, work)]

@@ -28,9 +28,9 @@ from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
 from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.demands import RequireLive, demanded
-from vultus.server.routes.v1.galleries import receive_file
 from vultus.server.routes.v1.matching import Gate, Level, rate_for
 from vultus.server.routes.v1.route import Route
+from vultus.server.routes.v1.transferring import receive_file
 from vultus.server.routes.v1.uploads import Upload, body_schema, media_type, uploaded
 from vultus.server.service import Service
 from vultus.types import Reading

@@ -17,7 +17,7 @@ from vultus.models.quality import gate as gate_of
 from vultus.server import logs
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.batching import Answer, Picture
-from vultus.server.living import Demand, marked, masked, refused
+from vultus.server.living import Demand, refused
 from vultus.server.living import evidence as evidence_of
 from vultus.server.points import LEAST_RATE
 from vultus.server.problems import Problem, problem_of
@@ -255,24 +255,27 @@ async def identify_picture(
 ) -> schemas.Identified:
     """Read a picture, search its faces, note the decisions. options: of `Gallery.identify_readings`."""
     service.probes.check(caller.key.id, name)
-    picture, readings = await service.read(upload.data, live=demand.any)
-    live: tuple[Liveness, ...] = ()
-    searched = readings
-    if demand.any:
-        live = judged(service, taken(service, caller, demand), picture, readings)
-        searched = masked(readings, live)
 
-    def search(gallery: Gallery) -> tuple[tuple[Identification, ...], int]:
+    def search(
+        gallery: Gallery, answer: Answer, live: tuple[Liveness, ...] = ()
+    ) -> tuple[Answer, tuple[Identification, ...], int]:
+        picture, readings = answer
         with service.metrics.stage("search"):
-            found = gallery.identify_readings(searched, sha256=picture.sha256, size_wh=picture.size_wh, **options)
-        if live:
-            found = marked(found, live)
+            found = gallery.identify_readings(
+                readings, sha256=picture.sha256, size_wh=picture.size_wh, liveness=live or None, **options
+            )
         revision = found[0].revision if found else gallery.revision
         service.told(caller.key.id, name, found)
         service.note_decisions(caller.key.id, name, picture.sha256, found, live)
-        return found, revision
+        return answer, found, revision
 
-    found, revision = await service.on(name, search)
+    live: tuple[Liveness, ...] = ()
+    if demand.any:
+        looked = await service.read(upload.data, live=True)
+        live = judged(service, taken(service, caller, demand), *looked)
+        (picture, readings), found, revision = await service.on(name, search, looked, live)
+    else:
+        (picture, readings), found, revision = await service.read_on(name, upload.data, search)
     points = [one.operating for one in found if one.operating is not None]
     return schemas.Identified.model_construct(
         request_id=caller.request_id,

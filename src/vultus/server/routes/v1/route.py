@@ -19,6 +19,7 @@ from vultus.errors import InputError, VultusError
 from vultus.server.auth import Caller, rule_of, service_of
 from vultus.server.idempotency import Reply
 from vultus.server.problems import Problem, answer
+from vultus.server.routes.v1.plain import plain
 
 __all__ = ["Route", "SecretRoute"]
 
@@ -45,10 +46,12 @@ class SecretRoute(APIRoute):
         rule = rule_of(self)
         known = frozenset(field.alias for field in self.dependant.query_params)
         takes_json = self.body_field is not None
+        direct = plain(self)
 
         async def handle(request: Request) -> Response:
-            if rule is not None:
-                await rule(request)
+            caller = None if rule is None else await rule(request)
+            if direct is not None and caller is not None and not request.scope["query_string"]:
+                return await direct(request, caller)
             _check_parameters(request, known)
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if takes_json and kind and kind != "application/json" and not kind.endswith("+json"):

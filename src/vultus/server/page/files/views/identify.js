@@ -3,6 +3,7 @@
 import { ask, form, inGallery } from "../api.js";
 import { button, fill, fresh, h, icon, notice } from "../dom.js";
 import { decision, label } from "../evidence.js";
+import { expressionSwitch, expressionsOf } from "../expression.js";
 import { liveSwitch } from "../liveness.js";
 import { inWords } from "../messages.js";
 import { noGallery } from "../nogallery.js";
@@ -43,7 +44,8 @@ function pictures(page) {
   signal.addEventListener("abort", () => held.forEach(release));
   const place = dropPlace(take, { signal, text: "or drop them here, or paste one. Pictures are read by this server and not kept." });
   const living = liveSwitch(gallery, signal);
-  fill(page.body, h("div", { class: "stack" }, place, h("div", { class: "row" }, living.node), list));
+  const showing = expressionSwitch();
+  fill(page.body, h("div", { class: "stack" }, place, h("div", { class: "row" }, living.node, showing.node), list));
 
   function take(files) {
     place.classList.add("slim"); // answers need the room
@@ -71,22 +73,25 @@ function pictures(page) {
     try {
       picture = await prepare(file);
       held.push(picture);
-      const found = await ask("POST", inGallery(gallery, "identify"), { body: form([picture]), query: { candidates: 5, ...living.query() }, signal });
-      result(card, picture, found);
+      const [found, shown] = await Promise.all([
+        ask("POST", inGallery(gallery, "identify"), { body: form([picture]), query: { candidates: 5, ...living.query() }, signal }),
+        showing.wanted() ? expressionsOf(picture, signal) : null,
+      ]);
+      result(card, picture, found, shown);
     } catch (error) {
       if (signal.aborted) return;
       fill(card, h("div", { class: "stack tight" }, h("strong", { class: "wrap" }, file.name || "Picture"), notice("bad", null, ...inWords(error)), h("div", null, button("Try again", () => one(file, card), { icon: "refresh", kind: "small" }))));
     }
   }
 
-  function result(card, picture, found) {
+  function result(card, picture, found, shown) {
     const title = fresh("r");
     const media = picture.url ? h("img", { src: picture.url, alt: `${picture.name}: ${spoken(found.faces)}` }) : null;
     const pane = media && overlay(media, `Faces on ${picture.name}`);
     const rows = found.faces.map((face, at) => {
       const thumb = face.face && faceOf(picture.bitmap, face.face.box, { label: `Face ${at + 1}` });
       remember({ at: new Date().toISOString(), gallery, source: picture.name, ...face, operating: found.operating, thumb: thumb && copyOf(thumb), request: found.request_id });
-      return decision(face, found.operating, { thumb, gallery, number: at + 1, sha256: found.sha256, onstrong: (strong) => paint(strong ? at : null) });
+      return decision(face, found.operating, { thumb, gallery, number: at + 1, sha256: found.sha256, onstrong: (strong) => paint(strong ? at : null), beside: shown?.(face) });
     });
 
     function paint(strong) {

@@ -1,0 +1,212 @@
+"""What `vultus expression` says: lines for programs, a table for people, rows of CSV, marked pictures."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from vultus.cli.drawings import file_name
+from vultus.cli.output import console, counted, error_console, print_json, table, warn
+from vultus.draw import Bars, annotate_bars
+from vultus.errors import StorageError
+from vultus.expression import Curve, Look, Shown
+from vultus.images import write
+from vultus.models.expression import ExpressionReader
+from vultus.types import Box, Expression
+
+__all__ = ["SHOWN", "Drawn", "Table", "Told", "measured"]
+
+SHOWN = "the expression a face shows, never the emotion that is felt; a research estimate"
+
+
+def measured(reader: ExpressionReader) -> str:
+    """How often a reader was right on its test set, in words."""
+    rate = reader.accuracy
+    if rate is None:
+        return "its card states no accuracy on a test set"
+    shown = f"accuracy {rate.value:.1%} [{rate.low:.1%}, {rate.high:.1%}] ({rate.k}/{rate.n})"
+    return f"{shown} on the test of {reader.tested_on}"
+
+
+class Told:
+    """Lines as they come for programs, one table at the end for people."""
+
+    def __init__(self, reader: ExpressionReader, *, json: bool, table: Table | None) -> None:
+        self.json = json
+        self.measured = measured(reader)
+        self.failed = 0
+        self.empty: list[str] = []  # pictures and videos without a face
+        self._reader = reader
+        self._table = table
+        self._rows: list[tuple[str, ...]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.json or not self._rows:
+            return
+        table(None, ("source", "face", "shows", "P#", "others"), self._rows)
+        console().print(f"[dim]{SHOWN}[/]", soft_wrap=True)
+        console().print(f"[dim]{self._reader.model}: {self.measured}[/]", soft_wrap=True)
+
+    def picture(self, shown: Shown) -> None:
+        """Every face of a picture."""
+        if shown.error is not None:
+            self.failed += 1
+            warn(str(shown.error))
+            return
+        if not shown.faces:
+            self._no_face(shown.name)
+            return
+        for number, (face, answer) in enumerate(zip(shown.faces, shown.expressions, strict=True), 1):
+            if self._table is not None:
+                self._table.row(shown.name, {"face": number}, face.box, answer, answer)
+            if self.json:
+                self._line(shown.name, face.box, answer, {"face": number, "note": shown.note or None})
+            else:
+                self._rows.append((Path(shown.name).name or shown.name, str(number), *_cells(answer)))
+
+    def look(self, name: str, look: Look) -> None:
+        """One face in one frame of a video."""
+        when = {"track": look.track, "shot": look.shot, "frame": look.frame, "time": look.time}
+        if self._table is not None:
+            self._table.row(name, when, look.box, look.smoothed, look.seen)
+        if self.json:
+            self._line(name, look.box, look.smoothed, {"unsmoothed": look.seen.scores or None, **when})
+
+    def watched(self, name: str, curves: Sequence[Curve]) -> None:
+        """A video from its beginning to its end."""
+        if not curves:
+            self._no_face(name)
+        if self.json:
+            return
+        for curve in curves:
+            when = f"{curve.track}: {curve.start:.1f}-{curve.end:.1f} s"
+            if (most := curve.most) is None:
+                self._rows.append((Path(name).name or name, when, "[dim]no answer[/]", "", curve.reason))
+                continue
+            said = (f"[bold]{most[0]}[/]", f"{most[1]:.2f}", _others(curve.means, most[0]))
+            self._rows.append((Path(name).name or name, when, *said))
+
+    def _no_face(self, name: str) -> None:
+        self.empty.append(name)
+        if self.json:
+            print_json({"source": name, "faces": [], "note": "no face was found"})
+        else:
+            self._rows.append((Path(name).name or name, "", "no face", "", ""))
+
+    def _line(self, source: str, box: Box, answer: Expression, more: dict[str, Any]) -> None:
+        print_json(
+            {
+                "source": source,
+                "box": box,
+                "label": answer.label,
+                "probability": answer.probability,
+                "probabilities": answer.scores or None,
+                "abstained": answer.abstained or None,
+                "model": answer.model,
+                "accuracy": self._reader.accuracy,
+                "tested_on": self._reader.tested_on or None,
+                **more,
+            }
+        )
+
+
+class Table:
+    """A CSV file that grows row by row and appears under its name when the work ends well.
+
+    `probability` and p_CLASS are smoothed for videos, raw_CLASS are those of the frame alone.
+    """
+
+    def __init__(self, path: Path, reader: ExpressionReader) -> None:
+        self.path = path
+        self._classes = reader.classes
+        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._part.open("x", newline="", encoding="utf-8")
+        except OSError as error:
+            raise self._failed(error) from error
+        names = ["source", "face", "track", "shot", "frame", "time", "x1", "y1", "x2", "y2", "label", "probability"]
+        names += [f"p_{name}" for name in self._classes] + [f"raw_{name}" for name in self._classes]
+        self._writer = csv.writer(self._file)
+        self._writer.writerow([*names, "abstained", "model"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            if kind is None or issubclass(kind, KeyboardInterrupt):  # what was done so far is kept
+                self._part.replace(self.path)
+        except OSError as error:
+            raise self._failed(error) from error
+        finally:
+            self._part.unlink(missing_ok=True)
+        if kind is None:
+            error_console().print(f"wrote {self.path}", soft_wrap=True)
+
+    def row(self, source: str, where: dict[str, Any], box: Box, answer: Expression, raw: Expression) -> None:
+        """One face; `where` holds face, or track, shot, frame and time."""
+        place = [where.get(name, "") for name in ("face", "track", "shot", "frame")]
+        time = f"{where['time']:.3f}" if "time" in where else ""
+        shares = [
+            f"{scores[name]:.6f}" if scores else "" for scores in (answer.scores, raw.scores) for name in self._classes
+        ]
+        said = f"{answer.probability:.6f}" if answer.label else ""
+        cells = [*place, time, *box.round(), answer.label or "", said, *shares, answer.abstained, answer.model]
+        try:
+            self._writer.writerow([source, *cells])
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> StorageError:
+        return StorageError(f"could not write {self.path}: {error.strerror}; look at the folder and the free space")
+
+
+class Drawn:
+    """Pictures with a frame and bars for every face, written into a folder; None: none."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._names: set[str] = set()
+
+    def picture(self, shown: Shown) -> None:
+        """Draw one picture."""
+        if self._folder is None or shown.picture is None:
+            return
+        name = base = file_name(shown.name)
+        number = 2
+        while name in self._names:
+            name, number = f"{base}-{number}", number + 1
+        self._names.add(name)
+        pairs = zip(shown.faces, shown.expressions, strict=True)
+        bars = [Bars(face.box, answer.scores, answer.abstained) for face, answer in pairs]
+        write(self._folder / f"{name}.jpg", annotate_bars(shown.picture.image, bars))
+
+    def tell(self) -> None:
+        """Say where the files are."""
+        if self._names:
+            error_console().print(f"wrote {counted(len(self._names), 'file')} to {self._folder}", soft_wrap=True)
+
+
+def _cells(answer: Expression) -> tuple[str, str, str]:
+    label = answer.label
+    if label is None:
+        return "[dim]no answer[/]", "", answer.abstained
+    return f"[bold]{label}[/]", f"{answer.probability:.2f}", _others(answer.scores, label)
+
+
+def _others(scores: dict[str, float], label: str) -> str:
+    """Every other class, the most probable first."""
+    rest = sorted(((value, name) for name, value in scores.items() if name != label), reverse=True)
+    return ", ".join(f"{name} {value:.2f}" for value, name in rest)
