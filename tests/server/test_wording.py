@@ -20,6 +20,7 @@ ONLY_ELSEWHERE = (
     "vultus.gallery.keeping",
     "vultus.gallery.masterkey",  # told as `master_key`, without its words
     "vultus.gallery.resealing",
+    "vultus.models.expression.own",  # files of whoever runs the command
     "vultus.server.run",
     "vultus.server.settings",
     "vultus.server.wording",
