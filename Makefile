@@ -19,7 +19,7 @@ $(VENV)/core.stamp: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/all.stamp: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable '.[client,heif,onnxruntime,plots,server,train]' --group dev --group docs
+	$(BIN)/python -m pip install --quiet --editable '.[client,document,heif,onnxruntime,plots,server,train]' --group dev --group docs
 	@touch $@ $(VENV)/core.stamp
 
 # --- what people and CI call ---

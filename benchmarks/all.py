@@ -24,7 +24,10 @@ def plan(data: Path) -> dict[str, list[str]]:
     lfw, video = data / "lfw", data / "video"
     here = {
         name: [sys.executable, str(HERE / f"{name}.py")]
-        for name in ("search", "pipeline", "video", "decode", "cluster", "liveness", "metrics", "sealing", "service")
+        for name in (
+            *("search", "pipeline", "video", "decode", "cluster", "liveness", "metrics", "sealing", "service"),
+            *("expression", "expression_robustness"),
+        )
     }
     vultus = [sys.executable, "-c", "from vultus.cli import main; main()"]
     return {
@@ -37,6 +40,11 @@ def plan(data: Path) -> dict[str, list[str]]:
         "decode": [*here["decode"], "--images", str(lfw / "images")],
         "cluster": [*here["cluster"], "--images", str(lfw / "images")],
         "liveness": [*here["liveness"], "--data", str(data)],
+        "expression": [*here["expression"], "--data", str(data)],
+        "expression_robustness": [
+            *here["expression_robustness"],
+            *["--data", str(data / "fer2013"), "--faces", "500"],
+        ],
         "verification": [
             *vultus,
             *["evaluate", "verification", "--json"],

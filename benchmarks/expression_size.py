@@ -2,7 +2,7 @@
 
     python benchmarks/expression_size.py --data ../shared/data/fer2013 [--model fer2013]
 
-The validation faces of recipes/expression.py (the test is not opened), each shrunk to a number of
+The validation faces of the shipped reader's split (the test is not opened), each shrunk to a number of
 pixels across and enlarged again as the reader does it. The reader abstains below the smallest size
 that still has at least 90 % of the accuracy of whole faces (`vultus.models.expression.crop.SMALLEST`).
 Prints one JSON object: accuracy with its interval, mean probability of the label and ECE for each size.
@@ -11,7 +11,6 @@ Prints one JSON object: accuracy with its interval, mean probability of the labe
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -21,11 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vultus.datasets import fer2013_split
 from vultus.expression import expression_reader
 from vultus.metrics.intervals import wilson
 from vultus.metrics.reliability import reliability
 
-HERE = Path(__file__).resolve().parent
 SIZES = (48, 40, 32, 28, 24, 20, 18, 16, 14, 12, 10, 8)
 KEPT = 0.9  # of the accuracy of whole faces
 
@@ -42,12 +41,11 @@ def main() -> int:
     parser.add_argument("--model", default="fer2013")
     parser.add_argument("--faces", type=int, help="so many, evenly spread; else all")
     arguments = parser.parse_args()
-    sys.path.insert(0, str(HERE.parent / "recipes"))  # the recipe's split is the one that must be kept to
-    recipe: Any = importlib.import_module("expression_data")
-    part = recipe.load("fer2013", arguments.data).validation
+    part = fer2013_split.validation(arguments.data)
     reader: Any = expression_reader(arguments.model)
-    rows = np.unique(np.linspace(0, len(part) - 1, min(arguments.faces or len(part), len(part))).astype(int))
-    faces, truth = np.repeat(part.read(rows, 48)[..., :1], 3, axis=3), part.labels[rows]
+    count = len(part.labels)
+    rows = np.unique(np.linspace(0, count - 1, min(arguments.faces or count, count)).astype(int))
+    faces, truth = np.repeat(part.faces[rows][..., None], 3, axis=3), part.labels[rows]
     found = []
     for side in SIZES:
         answers = []

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vultus.analyzer import Analyzer
 from vultus.expression import Curves, expression_reader, read_video
@@ -45,6 +46,45 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def measure(
+    clip: Path, *, frames: int = 6000, every: int = 1, model: str = "fer2013", rows: Path | None = None
+) -> dict[str, Any]:
+    """The whole way from a file to answers. rows: folder for the answers as a table."""
+    analyzer = Analyzer().for_video()
+    reader = expression_reader(model, engine=EngineOptions(threads=cores(), streams=cores()))
+    curves, faces, answered, memory = Curves(), 0, 0, [resident()]
+    begun, worked = time.perf_counter(), time.process_time()
+    with ExitStack() as stack:
+        table = None
+        if rows is not None:
+            rows.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((rows / "rows.csv").open("w", newline="", encoding="utf-8"))
+            table = csv.writer(file)
+        film = again_and_again(clip, frames)
+        for look in read_video(film, analyzer, reader, every=every):
+            faces += 1
+            answered += not look.seen.abstained
+            curves.add("film", look)
+            if table is not None:
+                table.writerow([look.frame, look.track, look.smoothed.label, *look.smoothed.probabilities])
+            if look.frame * 10 // frames >= len(memory):
+                memory.append(resident())
+    took = time.perf_counter() - begun
+    return {
+        "model": reader.model,
+        "machine": f"{platform.machine()}, {cores()} cores",
+        "frames": frames,
+        "every": every,
+        "faces": faces,
+        "answered": answered,
+        "seconds": round(took, 2),
+        "cpu_seconds": round(time.process_time() - worked, 2),
+        "faces_a_second": round(faces / took, 1),
+        "frames_a_second": round(frames / took, 1),
+        "memory_mb": [round(each) for each in memory],
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--video", type=Path, required=True)
@@ -52,45 +92,9 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--model", default="fer2013")
     parser.add_argument("--write", type=Path, help="folder for the rows as a table")
-    arguments = parser.parse_args()
-    analyzer = Analyzer().for_video()
-    reader = expression_reader(arguments.model, engine=EngineOptions(threads=cores(), streams=cores()))
-    curves, faces, answered, memory = Curves(), 0, 0, [resident()]
-    begun, worked = time.perf_counter(), time.process_time()
-    with ExitStack() as stack:
-        table = None
-        if arguments.write is not None:
-            arguments.write.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((arguments.write / "rows.csv").open("w", newline="", encoding="utf-8"))
-            table = csv.writer(file)
-        film = again_and_again(arguments.video, arguments.frames)
-        for look in read_video(film, analyzer, reader, every=arguments.every):
-            faces += 1
-            answered += not look.seen.abstained
-            curves.add("film", look)
-            if table is not None:
-                table.writerow([look.frame, look.track, look.smoothed.label, *look.smoothed.probabilities])
-            if look.frame * 10 // arguments.frames >= len(memory):
-                memory.append(resident())
-    took = time.perf_counter() - begun
-    print(
-        json.dumps(
-            {
-                "model": reader.model,
-                "machine": f"{platform.machine()}, {cores()} cores",
-                "frames": arguments.frames,
-                "every": arguments.every,
-                "faces": faces,
-                "answered": answered,
-                "seconds": round(took, 2),
-                "cpu_seconds": round(time.process_time() - worked, 2),
-                "faces_a_second": round(faces / took, 1),
-                "frames_a_second": round(arguments.frames / took, 1),
-                "memory_mb": [round(each) for each in memory],
-            },
-            indent=1,
-        )
-    )
+    given = parser.parse_args()
+    found = measure(given.video, frames=given.frames, every=given.every, model=given.model, rows=given.write)
+    print(json.dumps(found, indent=1))
     return 0
 
 

@@ -4,6 +4,7 @@
     python recipes/expression.py ... --test                  # ONNX, temperature, the test once
     python recipes/expression.py ... --test --ship src/vultus/models/expression/weights
     python recipes/expression.py --study --net resnet-small --data fer2013 --root ... --out runs/study
+    python recipes/expression.py --control labels --net resnet-small --data fer2013 --root ... --out runs/control
 
 --net: [se-|ta-|tripse1- to tripse4-] and a trunk: resnet-mini, resnet-mini-full, resnet-small,
 densenet-mini, convnext-atto at 48 pixels; resnet18, densenet, convnext, convnext-base and
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from expression_controls import CONTROLS, labels, split
 from expression_data import SETS, Expressions, load
 from expression_nets import Reader, build, initialise, parsed
 from expression_ship import export, exported, ship, tested
@@ -50,7 +52,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        if options.study:
+        if options.control:
+            controlled(options)
+        elif options.study:
             studied(options)
         else:
             run(options)
@@ -89,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--cross", type=Path, help="folder of ckplus48.npz, tested on too")
     made.add_argument("--ship", type=Path, help="folder for the tested file and its card")
     made.add_argument("--study", action="store_true", help="none, SE, triplet attention and TripSE 1 to 4")
+    made.add_argument("--control", choices=CONTROLS, help="shuffled labels, or CK+48 split by picture and by person")
     made.add_argument("--seeds", type=int, default=3, help="of the study")
     made.add_argument("--arms", default=",".join(KINDS), help="of the study")
     return made
@@ -223,6 +228,24 @@ def card_of(
     }
     write_atomically(folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     return card
+
+
+def controlled(options: argparse.Namespace) -> None:
+    """A negative control; control-<kind>.json says whether it holds."""
+    kind, trunk = parsed(options.net)
+    expected = {"labels": "fer2013", "split": "ckplus"}[options.control]
+    if kind != "none" or trunk == "convcut" or options.data != expected:
+        raise InputError(f"expected --control {options.control} with --data {expected} and a trunk without attention")
+    training = configured(options)
+    if options.control == "labels":
+        data = load(options.data, options.root, raw=options.raw, limit=options.limit or 4_000)
+        found = labels(data, trunk, training, options.out, say=lambda line: print(line, flush=True))
+    else:
+        found = split(options.root, trunk, training, options.out, say=lambda line: print(line, flush=True))
+    found |= {"net": trunk, "training": asdict(training)}
+    text = json.dumps(found, indent=1) + "\n"
+    write_atomically(options.out / f"control-{options.control}.json", text.encode())
+    print(text, end="")
 
 
 def studied(options: argparse.Namespace) -> None:

@@ -225,6 +225,26 @@ def test_a_drawn_film_has_every_frame(vultus: Vultus, clip: Path, tmp_path: Path
     assert min(changed) > 0.01
 
 
+def test_drawings_of_one_name_do_not_overwrite_each_other(
+    vultus: Vultus, clip: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    """One picture of two suffixes, one film of two, and one name in two cases."""
+    here = tmp_path / "here"
+    here.mkdir()
+    films = [here / "a.mp4", here / "a.mov"]
+    for film in films:
+        film.write_bytes(clip.read_bytes())
+    pictures = [here / "a.jpg", here / "A.jpeg"]
+    for picture in pictures:
+        write(picture, read(portrait_file))
+    done = vultus("expression", *films, *pictures, "--every", "8", "--draw", tmp_path / "drawn", "--json")
+    assert done.status == 0
+    drawn = {path.name.casefold() for path in (tmp_path / "drawn").iterdir()}
+    assert len(drawn) == len(list((tmp_path / "drawn").iterdir())) == 4
+    assert {Path(name).suffix for name in drawn} == {".jpg", ".mp4"}
+    assert sum(name.endswith(("-2.jpg", "-2.mp4")) for name in drawn) == 2
+
+
 def test_a_film_without_a_face(vultus: Vultus, tmp_path: Path) -> None:
     path = tmp_path / "grey.mp4"
     with VideoWriter(path, (64, 48), fps=12) as video:

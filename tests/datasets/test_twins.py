@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vultus.datasets import fer2013
-from vultus.datasets.twins import across, blank, grouped, held_out, within
+from vultus.datasets.twins import across, across_by_hash, blank, grouped, hashed, held_out, within
 from vultus.errors import InputError
 
 
@@ -53,6 +53,31 @@ def test_sizes_that_do_not_fit_are_refused() -> None:
         within(np.zeros((2, 47, 48), np.uint8))
     with pytest.raises(InputError, match="grey faces"):
         blank(np.zeros((2, 48, 48, 3), np.uint8))
+
+
+def test_hashes_are_signs_of_the_cosine_transform() -> None:
+    from scipy.fft import dctn
+
+    faces = np.random.default_rng(2).integers(0, 255, (20, 48, 36), dtype=np.uint8)
+    assert hashed(faces[:0]).shape == (0,)
+    expected = []
+    for face in faces:
+        low = dctn(face.astype(float), norm="ortho")[1:9, 1:9].ravel()
+        expected.append(int("".join("1" if each > np.median(low) else "0" for each in low), 2))
+    assert hashed(faces).tolist() == expected
+    assert hashed(faces).dtype == np.uint64
+
+
+def test_hashes_bear_another_brightness_and_tell_strangers() -> None:
+    faces = np.concatenate([noise(6), np.full((1, 48, 48), 9, np.uint8)])
+    again = np.concatenate([(faces[[3, 1]] * 0.5 + 40).round().astype(np.uint8), np.full((1, 48, 48), 9, np.uint8)])
+    assert across_by_hash(again, faces, distance=4).tolist() == [[0, 3], [1, 1]]
+    assert across_by_hash(again[:0], faces, distance=64).shape == (0, 2)
+    bits = [[bin(int(a) ^ int(b)).count("1") for b in hashed(faces[:6])] for a in hashed(again[:2])]
+    pairs = [[i, j] for i, row in enumerate(bits) for j, apart in enumerate(row) if apart <= 28]
+    assert across_by_hash(again, faces, distance=28).tolist() == pairs
+    with pytest.raises(InputError, match="9 pixels or more, got 8x48"):
+        hashed(faces[:, :8])
 
 
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))

@@ -1,4 +1,4 @@
-"""The recipe of the deep mark: who decides, fresh secrets, a run that was stopped, files that answer as the networks."""
+"""The recipe of the deep mark: fresh secrets, a run that was stopped, files that answer as the networks."""
 
 from __future__ import annotations
 

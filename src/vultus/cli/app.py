@@ -36,6 +36,8 @@ COMMANDS = (
     "identify",
     "cluster",
     "liveness",
+    "expression",
+    "document",
     "gallery",
     "models",
     "calibrate",

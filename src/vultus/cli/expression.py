@@ -16,7 +16,7 @@ from vultus.errors import InputError
 
 if TYPE_CHECKING:
     from vultus.analyzer import Analyzer
-    from vultus.cli.expression_told import Told
+    from vultus.cli.expression_told import Drawn, Told
     from vultus.expression import Curves, Look
     from vultus.models.expression import ExpressionReader
 
@@ -76,7 +76,7 @@ def expression(
     not be read, 2 when nothing could.
     """
     from vultus.bulk import is_video, pictures
-    from vultus.cli.expression_told import Table, Told
+    from vultus.cli.expression_told import Drawn, Table, Told
     from vultus.cli.watching import camera
     from vultus.expression import Curves
     from vultus.video import is_stream
@@ -91,17 +91,17 @@ def expression(
         raise InputError(f"{live[0]}: a live stream cannot be read twice and drawn; record it first")
     reader = _reader(model, chosen)
     analyzer = chosen.analyzer(smallest=smallest)
-    curves = Curves()
+    curves, drawn = Curves(), Drawn(draw)
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv, reader)) if csv is not None else None
         told = stack.enter_context(Told(reader, json=json, table=table))
         if html is not None:  # on leaving, so that what was seen of a camera is kept when it is stopped
             stack.callback(_page, html, curves, reader, told.measured)
         if stills := [name for name in names if not is_video(name)]:
-            _pictures(analyzer, reader, stills, told, draw)
+            _pictures(analyzer, reader, stills, told, drawn)
         for name in films:
             looks = _looks(analyzer, reader, name, told, (every, smooth, look_ahead), quiet=json)
-            _video(name, looks, told, curves, draw, quiet=json)
+            _video(name, looks, told, curves, drawn, quiet=json)
     if told.failed == len(names):
         raise InputError("nothing could be read; the reasons stand above")
     if require_face and told.empty:
@@ -122,11 +122,9 @@ def _reader(model: str, chosen: options.Chosen) -> ExpressionReader:
     return expression_reader(model, engine=engine, models=chosen.models)
 
 
-def _pictures(analyzer: Analyzer, reader: ExpressionReader, names: list[str], told: Told, draw: Path | None) -> None:
-    from vultus.cli.expression_told import Drawn
+def _pictures(analyzer: Analyzer, reader: ExpressionReader, names: list[str], told: Told, drawn: Drawn) -> None:
     from vultus.expression import read_pictures
 
-    drawn = Drawn(draw)
     with progress("reading expressions", len(names), quiet=told.json) as advance:
         for shown in read_pictures(names, analyzer.parallel(), reader):
             advance()
@@ -165,13 +163,13 @@ def _looks(
         warn(str(error))
 
 
-def _video(name: str, looks: Iterator[Look], told: Told, curves: Curves, draw: Path | None, *, quiet: bool) -> None:
+def _video(name: str, looks: Iterator[Look], told: Told, curves: Curves, drawn: Drawn, *, quiet: bool) -> None:
     """Tell the looks as they come; what is drawn needs a second reading, so they are laid down meanwhile."""
     from vultus.cli.expression_film import Kept, draw_film
 
     failed = told.failed
     with ExitStack() as stack:
-        kept = stack.enter_context(Kept()) if draw is not None else None
+        kept = stack.enter_context(Kept()) if drawn.folder is not None else None
         for look in looks:
             curves.add(name, look)
             told.look(name, look)
@@ -180,8 +178,8 @@ def _video(name: str, looks: Iterator[Look], told: Told, curves: Curves, draw: P
         found = [curve for curve in curves.all() if curve.source == name]
         if found or told.failed == failed:
             told.watched(name, found)
-        if kept is not None and draw is not None and kept.count:
-            draw_film(name, kept, draw, quiet=quiet)
+        if kept is not None and drawn.folder is not None and kept.count:
+            draw_film(name, kept, drawn.folder / drawn.free(name, ".mp4"), quiet=quiet)
 
 
 def _page(html: Path, curves: Curves, reader: ExpressionReader, measured: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from vultus.cli.drawings import file_name
 from vultus.cli.output import error_console, progress
 from vultus.cli.watching import camera
 from vultus.draw import Bars, VideoWriter, annotate_bars
@@ -59,15 +58,14 @@ class Kept:
             yield at, faces
 
 
-def draw_film(name: str, kept: Kept, folder: Path, *, quiet: bool) -> None:
-    """Read a video once more and write it with a frame and bars for every face.
+def draw_film(name: str, kept: Kept, path: Path, *, quiet: bool) -> None:
+    """Read a video once more and write it to `path`, with a frame and bars for every face.
 
     Refused (InputError): a live stream, which cannot be read twice.
     """
     source = camera(name)
     if isinstance(source, int) or is_stream(source):
         raise InputError("an annotated video needs a file: a live stream cannot be read twice; record it first")
-    path = folder / f"{file_name(name)}.mp4"
     path.parent.mkdir(parents=True, exist_ok=True)
     between = _Between(kept.frames())
     with open_video(source) as video, ExitStack() as stack:

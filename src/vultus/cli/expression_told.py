@@ -177,26 +177,32 @@ class Drawn:
     """Pictures with a frame and bars for every face, written into a folder; None: none."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._names: set[str] = set()
+        self._pictures = 0
 
     def picture(self, shown: Shown) -> None:
         """Draw one picture."""
-        if self._folder is None or shown.picture is None:
+        if self.folder is None or shown.picture is None:
             return
-        name = base = file_name(shown.name)
-        number = 2
-        while name in self._names:
-            name, number = f"{base}-{number}", number + 1
-        self._names.add(name)
         pairs = zip(shown.faces, shown.expressions, strict=True)
         bars = [Bars(face.box, answer.scores, answer.abstained) for face, answer in pairs]
-        write(self._folder / f"{name}.jpg", annotate_bars(shown.picture.image, bars))
+        write(self.folder / self.free(shown.name, ".jpg"), annotate_bars(shown.picture.image, bars))
+        self._pictures += 1
+
+    def free(self, source: str, suffix: str) -> str:
+        """A file name for a source that no other source of this call has: the second of a name ends in -2."""
+        base = file_name(source)
+        name, number = f"{base}{suffix}", 2
+        while name.casefold() in self._names:  # some file systems do not tell case
+            name, number = f"{base}-{number}{suffix}", number + 1
+        self._names.add(name.casefold())
+        return name
 
     def tell(self) -> None:
-        """Say where the files are."""
-        if self._names:
-            error_console().print(f"wrote {counted(len(self._names), 'file')} to {self._folder}", soft_wrap=True)
+        """Say where the pictures are."""
+        if self._pictures:
+            error_console().print(f"wrote {counted(self._pictures, 'file')} to {self.folder}", soft_wrap=True)
 
 
 def _cells(answer: Expression) -> tuple[str, str, str]:

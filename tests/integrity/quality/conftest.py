@@ -18,8 +18,8 @@ from vultus.types import Image
 
 @pytest.fixture(scope="session")
 def large(astronaut: Image) -> Image:
-    """Head and shoulders of the NASA portrait, four times as large: 174 pixels between the eyes."""
-    return np.ascontiguousarray(cv2.resize(astronaut[:250, 90:360], None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC))
+    """Head and shoulders of the NASA portrait, twice as large: 87 pixels between the eyes."""
+    return np.ascontiguousarray(cv2.resize(astronaut[:250, 90:360], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ VECTORS = {
 }
 
 # Direction of each mapping where it has one: +1 grows with the raw value, -1 falls; with the range it holds on.
-MONOTONE = {
+MONOTONE: dict[str, tuple[int, float, float]] = {
     **dict.fromkeys(
         ("UnifiedQualityScore", "Sharpness", "ExpressionNeutrality", "InterEyeDistance", "DynamicRange"),
         (1, -1e5, 1e5),
