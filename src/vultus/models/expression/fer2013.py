@@ -10,25 +10,12 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from vultus.errors import InputError, WeightsError
-from vultus.models.expression.network import Network, facts_of, tested
+from vultus.models.expression.network import Network, facts_of
 from vultus.registry import register
 from vultus.runtime import EngineOptions
 from vultus.types import ModelCard
 
 __all__ = ["CARD", "Fer2013"]
-
-
-def _measured() -> str:
-    """The test's figure as the card has it; empty where the card cannot be read, which opening the model tells."""
-    try:
-        with as_file(files(__package__) / "weights" / "fer2013.json") as card:
-            accuracy, data = tested(facts_of(card))
-    except InputError:
-        return ""
-    if accuracy is None:
-        return ""
-    shown = f"{accuracy.value:.1%} [{accuracy.low:.1%}, {accuracy.high:.1%}] ({accuracy.k}/{accuracy.n})"
-    return f"accuracy {shown} on the test of {data}"
 
 
 CARD = ModelCard(
@@ -40,7 +27,7 @@ CARD = ModelCard(
     origin="The vultus authors; trained on FER2013 (Goodfellow et al., ICONIP 2013)",
     input_size_wh=(48, 48),
     packaged="models/expression/weights/fer2013.onnx",
-    measured=_measured(),
+    measured="accuracy 66.1% [64.5%, 67.6%] (2371/3589) on the test of FER2013 (public test)",
 )
 
 
