@@ -174,11 +174,13 @@ def written(result: dict[str, Any]) -> str:
         line(f"CK+48, six classes, {found['people']} people never trained on", found["levelled"]["six_answers"])
         line("… with neutral allowed as an answer", found["levelled"]["all_answers"])
     if found := result.get("speed"):
-        rows.append(f"| one face, crop and network | {found['face_median_ms']:.1f} ms | |")
+        median, best = found["face_median_ms"], found["face_best_decile_ms"]
+        rows.append(f"| one face, crop and network: median, best decile | {median:.1f} ms, {best:.1f} ms | |")
     if found := result.get("video"):
         rows.append(
             f"| film, from file to answers | {found['faces_a_second']:.0f} faces a second, "
-            f"{found['memory_mb'][1]} to {found['memory_mb'][-1]} MB | {found['faces']} faces |"
+            f"{found['memory_mb'][1]} to {found['memory_mb'][-1]} MB "
+            f"| {found['answered']} of {found['faces']} faces answered |"
         )
     return "\n".join(rows)
 

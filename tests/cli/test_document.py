@@ -198,6 +198,7 @@ def test_keys_are_made_trusted_renewed_and_revoked(
     assert b"ENCRYPTED" in (tmp_path / "root.pem").read_bytes()
     assert stat.S_IMODE((tmp_path / "root.pem").stat().st_mode) == 0o600
     assert vultus("document", "key", "new", root).status == 2
+    assert vultus("document", "key", "new", f"{root}.pem").status == 2  # the same name, with its ending
     by_root = ["--sign-with", tmp_path / "root.pem"]
     (first,) = vultus("document", "key", "trust", trust, office / "office.pub", *by_root, "--json").lines
     old = first["keys"][0]["key_id"]

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to"]
 
+_ENDINGS = (".pem", ".pub", ".mark")
+
 ListArgument = Annotated[Path, typer.Argument(metavar="LIST", help="The trust list, a JSON file.")]
 SignerOption = Annotated[
     Path | None,
@@ -134,10 +136,10 @@ def _made(name: Path, alg: str, passphrase: str | None) -> SigningKey:
     from vultus.integrity.keys import new_signing_key
     from vultus.integrity.secret import new_mark_key
 
-    for ending in (".pem", ".pub", ".mark"):
+    for ending in _ENDINGS:
         if _beside(name, ending).exists():
             raise ConflictError(f"{_beside(name, ending)}: expected a new name; a key is never replaced")
-    made = new_signing_key(_beside(name, ".pem"), alg=alg, name=name.name, passphrase=passphrase)
+    made = new_signing_key(_beside(name, ".pem"), alg=alg, name=_beside(name, "").name, passphrase=passphrase)
     new_mark_key(_beside(name, ".mark"))
     return made
 
@@ -149,7 +151,9 @@ def _opened(path: Path, signer: SigningKey) -> TrustList:
 
 
 def _beside(name: Path, ending: str) -> Path:
-    return name.with_name(name.name + ending)
+    """NAME with an ending; one that was typed along is taken for what it is."""
+    stem = name.with_suffix("") if name.suffix in _ENDINGS else name
+    return stem.with_name(stem.name + ending)
 
 
 def _show_key(made: SigningKey, name: Path, *, json: bool) -> None:
