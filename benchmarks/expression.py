@@ -164,7 +164,7 @@ def written(result: dict[str, Any]) -> str:
     if "accuracy" in test:
         line("FER2013 public test: accuracy, one network, one crop", named(test["accuracy"]))
         if "accuracy_without_twins" in test:
-            line("… on its faces without a twin in train", named(test["accuracy_without_twins"]))
+            line("… on its faces without a twin in train (by correlation)", named(test["accuracy_without_twins"]))
         rows.append(f"| … mean recall of the seven classes (UAR) | {share(*test['uar'])} | |")
         rows.append(f"| … calibration error (ECE, 15 bins) | {test['ece']:.3f} | |")
     if found := result.get("portraits"):

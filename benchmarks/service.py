@@ -584,7 +584,7 @@ def memory(bench: Bench, server: Server, requests: int, seconds: float) -> dict[
     settled = [sample for sample in samples if sample[0] >= done / 5]
     parts = [np.array(part).mean(axis=0) for part in np.array_split(np.array(settled), 10)]
     line = stats.linregress(np.array(parts)[:, 0] / 1000, np.array(parts)[:, 1])
-    half = stats.t.ppf(0.975, len(parts) - 2) * line.stderr
+    half = stats.t.ppf(0.975, len(parts) - 2) * np.nan_to_num(line.stderr)  # a straight level line has none
     return {
         "requests": done,
         "seconds": round(time.monotonic() - begun),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus import images
-from vultus.datasets import ckplus, fer2013, layout, twins
+from vultus.datasets import ckplus, fer2013, fer2013_split, layout, twins
 from vultus.errors import InputError, NotFoundError
 
 SEVEN = fer2013.CLASSES
@@ -126,18 +126,17 @@ def _parted(
     share: float,
 ) -> Expressions:
     """Grey faces in arrays: twins of the test leave train, twins inside train stay on one side."""
-    between = twins.across(asked, faces)
-    shown = twins.blank(faces)
+    validation, shown, between = fer2013_split.parted(faces, labels, asked, share=share)
     twin = np.zeros(len(truth), np.bool_)
     twin[between[:, 0]] = True
     out = shown.copy()
     if not raw:
         out[between[:, 1]] = True
-    validation = twins.held_out(labels, twins.grouped(len(labels), twins.within(faces)), share, seed=0)
     whole = in_memory(faces, labels)
     told = "kept" if raw else "left out"
     notes = (
-        f"{int(twin.sum())} of {len(truth)} test faces have a twin in train (r > {twins.ALIKE})",
+        f"{int(twin.sum())} of {len(truth)} test faces have a twin in train (r > {twins.ALIKE}, or hashes that differ "
+        f"in at most {fer2013_split.NEAR} of 64 bits)",
         f"{len(np.unique(between[:, 1]))} training faces are twins of test faces: {told}",
         f"{int(shown.sum())} blank training faces: left out",
     )

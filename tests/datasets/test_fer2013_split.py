@@ -67,7 +67,7 @@ def test_a_hash_finds_another_crop_of_a_test_face_too() -> None:
     faces = np.stack([cv2.resize(rng.integers(0, 255, (7, 7), dtype=np.uint8), (48, 48)) for _ in range(20)])
     asked = np.roll(faces[4:5], 1, axis=2)
     labels = np.zeros(20, np.int64)
-    assert not len(fer2013_split.parted(faces, labels, asked)[2])
+    assert not len(fer2013_split.parted(faces, labels, asked, distance=None)[2])
     assert fer2013_split.parted(faces, labels, asked, distance=8)[2].tolist() == [[0, 4]]
     both = fer2013_split.parted(faces, labels, np.concatenate([asked, faces[4:5]]), distance=8)[2]
     assert both.tolist() == [[0, 4], [1, 4]]
@@ -77,6 +77,6 @@ def test_it_is_the_recipe_s_split(root: Path, monkeypatch: pytest.MonkeyPatch) -
     pytest.importorskip("torch")
     monkeypatch.syspath_prepend(str(RECIPES))
     part = importlib.import_module("expression_data").load("fer2013", root).validation
-    found = fer2013_split.validation(root)
+    found = fer2013_split.validation(root, distance=fer2013_split.NEAR)
     assert np.array_equal(part.labels, found.labels)
     assert np.array_equal(part.read(np.arange(len(part)), 48)[..., 0], found.faces)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vultus.errors import InputError
 
-__all__ = ["across", "across_by_hash", "blank", "grouped", "hashed", "held_out", "within"]
+__all__ = ["across", "across_by_hash", "blank", "grouped", "hashed", "held_out", "within", "within_by_hash"]
 
 Faces = NDArray[np.uint8]  # (n, H, W), grey
 Pairs = NDArray[np.int64]  # (p, 2), rows of the first and of the second
@@ -85,6 +85,12 @@ def across_by_hash(first: Faces, second: Faces, *, distance: int) -> Pairs:
         at, beside = np.nonzero(apart <= distance)
         found.append(np.stack([rows[at], others[beside]], axis=1))
     return _joined(found)
+
+
+def within_by_hash(faces: Faces, *, distance: int) -> Pairs:
+    """The pairs of twins inside a set by their hashes, the earlier face first. Refused as in `hashed`."""
+    pairs = across_by_hash(faces, faces, distance=distance)
+    return pairs[pairs[:, 0] < pairs[:, 1]]
 
 
 def grouped(count: int, pairs: Pairs) -> NDArray[np.int64]:

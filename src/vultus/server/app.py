@@ -15,6 +15,7 @@ from vultus import __version__
 from vultus.server import problems
 from vultus.server.auth import check_routes
 from vultus.server.door import Door
+from vultus.server.lane import Lane
 from vultus.server.service import Service
 from vultus.server.settings import Settings
 
@@ -93,5 +94,6 @@ def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: 
             ],
             expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
-    app.add_middleware(Door, service=service)
+    # Pages of other sites are let in by the layer that the lane goes past.
+    app.add_middleware(Door, service=service, lane=None if settings.cors else Lane(app.routes))
     return app

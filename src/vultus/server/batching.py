@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -65,6 +65,7 @@ class Readers:
         self._waiting: OrderedDict[str, deque[_Job]] = OrderedDict()  # by owner; the first is next
         self._depth = 0
         self._inside = 0  # submitted and not answered
+        self._owners: Counter[str] = Counter()  # of those
         self._seconds = 0.05  # a picture, as measured of late
         self._stopping = False
         self._threads: list[threading.Thread] = []
@@ -133,7 +134,7 @@ class Readers:
                 raise too_many("queue_full", f"{self._depth} pictures wait already; try again later", wait)
             self._waiting.setdefault(owner, deque()).append(job)
             self._depth += 1
-            self._inside += 1
+            self._enter(job)
             self._changed.notify()
         return job.done
 
@@ -164,15 +165,28 @@ class Readers:
                 if job.done.set_running_or_notify_cancel():
                     group.append(job)
                 else:
-                    self._inside -= 1
+                    self._leave(job)
             if self._depth:
                 self._changed.notify()
         return group or self._take()
 
+    def _enter(self, job: _Job) -> None:
+        self._inside += 1
+        self._owners[job.owner] += 1
+
+    def _leave(self, job: _Job) -> None:
+        self._inside -= 1
+        self._owners[job.owner] -= 1
+        if not self._owners[job.owner]:
+            del self._owners[job.owner]
+
     def _gather(self) -> None:
-        """Wait within the window for what comes together, if anybody else is in the house."""
+        """Wait within the window for what comes together, if there are several in the house.
+
+        The pictures of one alone came together, if they did; more of his do not come the sooner for waiting.
+        """
         end = min(jobs[0].at for jobs in self._waiting.values()) + self._settings.window_ms / 1000
-        while self._inside > self._depth or self._depth > 1:
+        while len(self._owners) > 1 and (self._inside > self._depth or self._depth > 1):
             left = end - time.monotonic()
             if left <= 0 or self._depth >= GROUP or self._stopping:
                 return
@@ -312,7 +326,7 @@ class Readers:
             except Exception as error:  # noqa: BLE001 - whoever waits must hear of it, whatever it is
                 result = error
         with self._changed:
-            self._inside -= 1
+            self._leave(job)
         with suppress(RuntimeError):  # the loop that waited is closed
             if isinstance(result, Exception):
                 job.done.set_exception(result)

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Request
 
 from vultus.server import logs, problems, tracing
+from vultus.server.lane import Lane
 from vultus.server.limits import Intake
 from vultus.server.service import Service
 
@@ -34,9 +35,10 @@ _QUIET = ("/health/live", "/health/ready", "/metrics")  # asked every few second
 class Door:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: App, service: Service) -> None:
-        """service: whose limits hold."""
+    def __init__(self, app: App, service: Service, lane: Lane | None = None) -> None:
+        """service: whose limits hold. lane: the short way to some routes; None: there is none."""
         self._app = app
+        self._lane = lane
         self._service = service
         self._headers = _HEADERS if service.settings.tls_cert is None else (*_HEADERS, _ONLY_TLS)
 
@@ -78,14 +80,14 @@ class Door:
 
         with tracing.span(about, scope):
             try:
-                await self._app(scope, intake, answer)
+                response = None if self._lane is None else await self._lane.answer(scope, intake)
+                await (self._app if response is None else response)(scope, intake, answer)
             except Exception as error:  # the client gets an answer and the log the reason, whatever it is
                 if status:  # half an answer is out: the connection is cut
                     log.exception("the answer broke off")
                     raise
                 with suppress(OSError):
-                    response = problems.answer(Request(scope, intake), error)
-                    await response(scope, intake, answer)
+                    await problems.answer(Request(scope, intake), error)(scope, intake, answer)
             finally:
                 intake.release()
                 route = scope.get("route")
