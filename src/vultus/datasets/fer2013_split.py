@@ -44,8 +44,9 @@ def parted(
     """Which training faces validate (n,), which are blank (n,), and pairs of a test face and its twin in train (p, 2).
 
     faces, asked: of train and test, (n, H, W) and (m, H, W). distance: faces whose perceptual
-    hashes differ in so many bits or fewer count as twins, too; None: correlation alone. Refused (InputError): sizes that do not fit each other or
-    twins' pooling, a share that is not between 0 and 1.
+    hashes differ in so many bits or fewer count as twins, too; None: correlation alone. Refused
+    (InputError): sizes that do not fit each other or twins' pooling, a share that is not
+    between 0 and 1.
     """
     between, inside = twins.across(asked, faces), twins.within(faces)
     if distance is not None:
