@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,10 +53,12 @@ def test_a_key_is_made_shown_once_renewed_and_revoked(run: Run, folder: Path) ->
     known = Keys(folder / ".vultus" / "keys.sqlite", server_secret(folder / ".vultus" / "server.key"))
     assert known.verify(str(made["secret"])) is not None
     (renewed,) = run("keys", "rotate", made["id"], "--overlap-hours", "0", "--gallery", folder, "--json")
+    time.sleep(0.1)  # in which a service may not have looked yet
     assert known.verify(str(made["secret"])) is None
     assert known.verify(str(renewed["secret"])) is not None
     (revoked,) = run("keys", "revoke", renewed["id"], "--gallery", folder, "--json")
     assert revoked["revoked"] is not None
+    time.sleep(0.1)
     assert known.verify(str(renewed["secret"])) is None
     known.close()
 
