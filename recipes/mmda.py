@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--amplitudes", default="2", help="of the domain's noise, such as 0,0.5,1,2")
     made.add_argument("--whole", action="store_true", help="all cells that the report's statements need")
     made.add_argument("--noise", choices=["additive", "sensor"], default="additive")
-    made.add_argument("--control", choices=["", "shuffled", "tint"], default="", help="negative controls")
+    made.add_argument("--control", choices=["", "shuffled", "inverted", "tint"], default="", help="negative controls")
     made.add_argument("--samples", type=int, default=600, help="a simulated domain")
     made.add_argument("--people", type=int, default=60, help="a simulated domain")
     made.add_argument("--epochs", type=int, help="default: 3 of small, 80 of clip")
@@ -141,7 +141,7 @@ def whole(
     pair, top = [each for each in ("none", "md2a") if each in variants], max(amplitudes)
     stages = [
         [(variant, amplitude, "additive", "") for amplitude in (0.0, top) for variant in pair],
-        [("none", 0.0, "additive", control) for control in ("shuffled", "tint")],
+        [("none", 0.0, "additive", control) for control in ("shuffled", "inverted", "tint")],
         [(variant, top, "additive", "") for variant in variants if variant not in pair],
         [(variant, top, "sensor", "") for variant in pair],
         [(variant, each, "additive", "") for each in amplitudes if 0 < each < top for variant in pair],

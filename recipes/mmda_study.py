@@ -45,7 +45,7 @@ class Run:
     target: str
     amplitude: float
     noise: str = "additive"
-    control: str = ""  # "", "shuffled" labels, "tint" alone
+    control: str = ""  # "", "shuffled" labels, "inverted" (those, each the other way), "tint" alone
 
     @property
     def name(self) -> str:
@@ -93,8 +93,10 @@ def outcome(
 ) -> dict[str, Any]:
     """Train and score: the honest protocol and, beside it, the field's."""
     train = data.train
-    if run.control == "shuffled":
+    if run.control in ("shuffled", "inverted"):
         mixed = np.random.default_rng([run.seed, 7]).permutation(train.live)
+        if run.control == "inverted":
+            mixed = ~mixed
         train = Arrays(train.pixels, mixed, train.domains)
     per_epoch: list[float] = []
 

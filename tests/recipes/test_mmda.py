@@ -87,6 +87,20 @@ def test_what_is_said_follows_from_the_numbers(told: ModuleType) -> None:
     assert one["gain at amplitude 2 less that at 0"] == "one value: no interval, nothing is claimed"
 
 
+def test_shuffled_labels_are_held_against_their_opposites(told: ModuleType) -> None:
+    """Chance agreement goes out; a network that knows who is live otherwise is told from one that does not."""
+    areas = [0.42, 0.24, 0.18, 0.41, 0.24]
+    shuffled = [outcome("none", seed, 0.0, area, "shuffled") for seed, area in enumerate(areas)]
+    opposite = [outcome("none", seed, 0.0, 1.01 - area, "inverted") for seed, area in enumerate(areas)]
+    claim = "AUC with labels shuffled in training"
+    assert verdicts(told, shuffled)[claim].startswith("fails")
+    assert told.untaught(shuffled + opposite[:3]) == pytest.approx([0.505] * 3)
+    jittered = [{**one, "auc": one["auc"] + (-0.03 if one["seed"] % 2 else 0.01)} for one in opposite]
+    assert verdicts(told, shuffled + jittered)[claim].startswith("holds")
+    leaking = [outcome("none", seed, 0.0, 0.9 + seed / 100, "inverted") for seed in range(5)]
+    assert verdicts(told, [{**one, "auc": 0.9} for one in shuffled] + leaking)[claim].startswith("fails")
+
+
 def test_gains_are_paired_by_seed_and_target(told: ModuleType) -> None:
     """A gain that is the same in every seed has a narrow interval however much the seeds differ."""
     runs = [outcome(v, seed, 2.0, 0.5 + seed / 10 + 0.01 * (v == "none")) for seed in range(4) for v in ("none", "rs2")]
