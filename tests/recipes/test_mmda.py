@@ -182,7 +182,7 @@ def test_one_seed_of_the_study(recipe: ModuleType, told: ModuleType, tmp_path: P
     assert recipe.main(arguments) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     cells = {(each["noise"], each["amplitude"], each["control"], each["variant"]): each for each in report["table"]}
-    assert len(cells) == 12
+    assert len(cells) == 13
     assert cells["additive", 0.0, "tint", "none"]["auc"]["mean"] < 0.5
     said = [each["verdict"] for each in report["statements"] if "MD2A" in each["claim"]]
     assert len(said) == 3
