@@ -18,12 +18,12 @@ import argparse
 import importlib.resources
 import json
 import platform
-import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import marks
 import numpy as np
 from expression_video import measure
 
@@ -224,9 +224,7 @@ def main() -> int:
         passed_over("video", f"{clip} is absent")
     print(json.dumps(result, indent=1))
     if given.write is not None:
-        text = given.write.read_text(encoding="utf-8")
-        table = f"{START}\n\n{written(result)}\n\n{END}"
-        given.write.write_text(re.sub(f"{START}.*{END}", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
+        marks.put(given.write, START, END, written(result))
     return 0
 
 

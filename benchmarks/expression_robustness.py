@@ -18,13 +18,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
+import marks
 import numpy as np
 from numpy.typing import NDArray
 
@@ -229,9 +229,7 @@ def main() -> int:
         if given.write is not None:
             picture = Path(os.path.relpath(given.plot.resolve(), given.write.resolve().parent)).as_posix()
     if given.write is not None:
-        text = given.write.read_text(encoding="utf-8")
-        table = f"{START}\n\n{written(result, picture)}\n\n{END}"
-        given.write.write_text(re.sub(f"{START}.*{END}", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
+        marks.put(given.write, START, END, written(result, picture))
     return 0
 
 

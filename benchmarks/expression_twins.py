@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import marks
 import numpy as np
 from numpy.typing import NDArray
 
@@ -151,9 +151,7 @@ def main() -> int:
         result["effect"] = effect(given.answers, asked, rule, close)
     print(json.dumps(result, indent=1))
     if given.write is not None:
-        text = given.write.read_text(encoding="utf-8")
-        table = f"{START}\n\n{written(result)}\n\n{END}"
-        given.write.write_text(re.sub(f"{START}.*{END}", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
+        marks.put(given.write, START, END, written(result))
     return 0
 
 

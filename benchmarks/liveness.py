@@ -13,11 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import re
 import time
 from collections import Counter
 from pathlib import Path
 
+import marks
 import numpy as np
 
 from vultus import images
@@ -89,9 +89,7 @@ def main() -> None:
     }
     print(json.dumps(result, indent=1))
     if given.write:
-        text = given.write.read_text(encoding="utf-8")
-        table = f"{START}\n\n{written(result)}\n\n{END}"
-        given.write.write_text(re.sub(f"{START}.*{END}", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
+        marks.put(given.write, START, END, written(result))
 
 
 def written(result: dict) -> str:

@@ -42,6 +42,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import marks
 import numpy as np
 import service_table
 
@@ -667,7 +668,8 @@ def main() -> None:
         report["load_after"] = round(os.getloadavg()[0], 2)
     print(json.dumps(report, indent=1))
     if arguments.write:
-        service_table.write(arguments.write, service_table.table(report["speed"], report.get("memory")))
+        made = service_table.table(report["speed"], report.get("memory"))
+        marks.put(arguments.write, service_table.BEGIN, service_table.END, made)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 BEGIN, END = "<!-- service: benchmarks/service.py -->", "<!-- /service -->"
@@ -40,13 +38,3 @@ def _told(cell: Mapping[str, Any]) -> str:
     return (
         f"{service['per_second']:.0f}/s, {service['p50_ms']:.0f} / {service['p99_ms']:.0f} ms; {middle:.2f}{interval}"
     )
-
-
-def write(path: Path, made: str) -> None:
-    """Replace what stands between the two marks of a file; a file without them is refused (ValueError)."""
-    text = path.read_text(encoding="utf-8")
-    whole = f"{BEGIN}\n\n{made}\n\n{END}"
-    replaced, count = re.subn(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: whole, text, flags=re.DOTALL)
-    if not count:
-        raise ValueError(f"{path}: expected the marks {BEGIN} and {END}")
-    path.write_text(replaced, encoding="utf-8")

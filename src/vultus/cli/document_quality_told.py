@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
-import secrets
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from vultus.cli.drawings import file_name
+from vultus.cli.growing_csv import GrowingCsv
 from vultus.cli.output import console, counted, error_console, print_json, table, warn
 from vultus.draw import annotate_document
-from vultus.errors import StorageError
 from vultus.images import write
 from vultus.integrity.quality import Assessed, DocumentQuality, Limit, Measure, Profile
 from vultus.integrity.quality.names import NAMES
@@ -125,74 +121,45 @@ def _todo(seen: Assessed) -> str:
     return "\n".join([*(() if seen.quality is None else seen.quality.advice), *seen.notes])
 
 
-class Table:
-    """A CSV file that grows row by row and appears under its name when the work ends well.
+class Table(GrowingCsv):
+    """A row a picture.
 
     Each measure has its raw value under its name, and beside it `.scalar` where it has one and
     `.passed` (yes, no, or empty where nothing is asked). Empty cells: not measured.
     """
 
+    advice = "free some space or choose another place"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("x", newline="", encoding="utf-8")
-        except OSError as error:
-            raise self._failed(error) from error
         columns = ["source", "passed", "profile", "faces", "advice", "notes", "error"]
         for name in NAMES:
             if name not in NEEDS_MODEL:
                 columns += [name, *([f"{name}.scalar"] if name in MEASURES else []), f"{name}.passed"]
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(columns)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None or issubclass(kind, KeyboardInterrupt):  # what was done so far is kept
-                self._part.replace(self.path)
-        except OSError as error:
-            raise self._failed(error) from error
-        finally:
-            self._part.unlink(missing_ok=True)
-        if kind is None:
-            error_console().print(f"wrote {self.path}", soft_wrap=True)
+        super().__init__(path, columns)
 
     def row(self, seen: Assessed) -> None:
         """One picture; of one that could not be assessed only the reason."""
         quality = seen.quality
         error = "" if seen.error is None else str(seen.error)
         notes = "; ".join(seen.notes)
-        try:
-            if quality is None:
-                self._writer.writerow([seen.name, "", "", "", "", notes, error])
-                return
-            cells = [
-                seen.name,
-                _yes(quality.passed),
-                quality.profile,
-                quality.faces,
-                "; ".join(quality.advice),
-                notes,
-                "",
-            ]
-            for measure in quality.measures:
-                if measure.origin != NOT_ASSESSED:
-                    cells.append("" if math.isnan(measure.raw) else f"{measure.raw:.6f}")
-                    cells += [] if measure.scalar is None else [measure.scalar]
-                    cells.append(_yes(measure.passed))
-            self._writer.writerow(cells)
-        except OSError as failure:
-            raise self._failed(failure) from failure
-
-    def _failed(self, error: OSError) -> StorageError:
-        return StorageError(f"could not write {self.path} ({error.strerror}); free some space or choose another place")
+        if quality is None:
+            self.write([seen.name, "", "", "", "", notes, error])
+            return
+        cells = [
+            seen.name,
+            _yes(quality.passed),
+            quality.profile,
+            quality.faces,
+            "; ".join(quality.advice),
+            notes,
+            "",
+        ]
+        for measure in quality.measures:
+            if measure.origin != NOT_ASSESSED:
+                cells.append("" if math.isnan(measure.raw) else f"{measure.raw:.6f}")
+                cells += [] if measure.scalar is None else [measure.scalar]
+                cells.append(_yes(measure.passed))
+        self.write(cells)
 
 
 def _yes(passed: bool | None) -> str:

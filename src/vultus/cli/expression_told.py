@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from vultus.cli.drawings import file_name
+from vultus.cli.growing_csv import GrowingCsv
 from vultus.cli.output import console, counted, error_console, print_json, table, warn
 from vultus.draw import Bars, annotate_bars
-from vultus.errors import StorageError
 from vultus.expression import Curve, Look, Shown
 from vultus.images import write
 from vultus.models.expression import ExpressionReader
@@ -118,42 +114,17 @@ class Told:
         )
 
 
-class Table:
-    """A CSV file that grows row by row and appears under its name when the work ends well.
+class Table(GrowingCsv):
+    """A row a face.
 
     `probability` and p_CLASS are smoothed for videos, raw_CLASS are those of the frame alone.
     """
 
     def __init__(self, path: Path, reader: ExpressionReader) -> None:
-        self.path = path
         self._classes = reader.classes
-        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("x", newline="", encoding="utf-8")
-        except OSError as error:
-            raise self._failed(error) from error
         names = ["source", "face", "track", "shot", "frame", "time", "x1", "y1", "x2", "y2", "label", "probability"]
         names += [f"p_{name}" for name in self._classes] + [f"raw_{name}" for name in self._classes]
-        self._writer = csv.writer(self._file)
-        self._writer.writerow([*names, "abstained", "model"])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        try:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            if kind is None or issubclass(kind, KeyboardInterrupt):  # what was done so far is kept
-                self._part.replace(self.path)
-        except OSError as error:
-            raise self._failed(error) from error
-        finally:
-            self._part.unlink(missing_ok=True)
-        if kind is None:
-            error_console().print(f"wrote {self.path}", soft_wrap=True)
+        super().__init__(path, [*names, "abstained", "model"])
 
     def row(self, source: str, where: dict[str, Any], box: Box, answer: Expression, raw: Expression) -> None:
         """One face; `where` holds face, or track, shot, frame and time."""
@@ -164,13 +135,7 @@ class Table:
         ]
         said = f"{answer.probability:.6f}" if answer.label else ""
         cells = [*place, time, *box.round(), answer.label or "", said, *shares, answer.abstained, answer.model]
-        try:
-            self._writer.writerow([source, *cells])
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: OSError) -> StorageError:
-        return StorageError(f"could not write {self.path}: {error.strerror}; look at the folder and the free space")
+        self.write([source, *cells])
 
 
 class Drawn:

@@ -8,10 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from vultus.errors import VultusError
 from vultus.server import logs
 from vultus.server.auth import Caller, allow, service_of
-from vultus.server.problems import Problem, problem_of
+from vultus.server.problems import Problem
 from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.route import Route
 from vultus.server.routes.v1.uploads import Upload, body_schema, uploaded
@@ -96,15 +95,10 @@ async def expression_many(request: Request, caller: Annotated[Caller, allow("ope
     up = await uploaded(request, caller, ["image"])
     answers = await asyncio.gather(*(_shown(request, caller, one) for one in up.pictures), return_exceptions=True)
     request_id = logs.current().request_id
-    results: list[ExpressionsResult] = []
-    for index, answer in enumerate(answers):
-        if isinstance(answer, VultusError):
-            told = telling.problem_body(problem_of(answer), request_id)
-            results.append(ExpressionsResult.model_construct(index=index, expressions=None, problem=told))
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            results.append(ExpressionsResult.model_construct(index=index, expressions=answer, problem=None))
+    results = [
+        ExpressionsResult.model_construct(index=index, expressions=answer, problem=problem)
+        for index, answer, problem in telling.settled(answers, request_id)
+    ]
     return _json(ExpressionsResults.model_construct(request_id=request_id, results=results))
 
 

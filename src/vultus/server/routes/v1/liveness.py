@@ -8,11 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from vultus.errors import VultusError
 from vultus.server import logs
 from vultus.server.auth import Caller, allow, service_of
 from vultus.server.living import NOTICE, evidence
-from vultus.server.problems import problem_of
 from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.route import Route
 from vultus.server.routes.v1.uploads import Upload, body_schema, uploaded
@@ -77,15 +75,10 @@ async def liveness_many(request: Request, caller: Annotated[Caller, allow("opera
     up = await uploaded(request, caller, ["image"])
     answers = await asyncio.gather(*(_judged(request, caller, one) for one in up.pictures), return_exceptions=True)
     request_id = logs.current().request_id
-    results: list[JudgedResult] = []
-    for index, answer in enumerate(answers):
-        if isinstance(answer, VultusError):
-            told = telling.problem_body(problem_of(answer), request_id)
-            results.append(JudgedResult.model_construct(index=index, judged=None, problem=told))
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            results.append(JudgedResult.model_construct(index=index, judged=answer, problem=None))
+    results = [
+        JudgedResult.model_construct(index=index, judged=answer, problem=problem)
+        for index, answer, problem in telling.settled(answers, request_id)
+    ]
     return _json(JudgedResults.model_construct(request_id=request_id, results=results))
 
 

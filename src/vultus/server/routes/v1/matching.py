@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from vultus import verification
 from vultus.choice import choose, parse_faces
-from vultus.errors import ImageFormatError, ImageTooLargeError, InputError, NoFaceError, VultusError
+from vultus.errors import ImageFormatError, ImageTooLargeError, InputError, NoFaceError
 from vultus.gallery import Gallery, Identification
 from vultus.models.quality import gate as gate_of
 from vultus.server import logs
@@ -20,7 +20,7 @@ from vultus.server.batching import Answer, Picture
 from vultus.server.living import Demand, refused
 from vultus.server.living import evidence as evidence_of
 from vultus.server.points import LEAST_RATE
-from vultus.server.problems import Problem, problem_of
+from vultus.server.problems import Problem
 from vultus.server.routes.v1 import schemas, telling
 from vultus.server.routes.v1.demands import ChallengeName, RequireLive, demanded, judged, taken
 from vultus.server.routes.v1.route import Route
@@ -368,15 +368,12 @@ def _side(side: Side) -> schemas.Side:
 
 def _results(answers: Sequence[BaseModel | BaseException], field: Literal["read", "identified"]) -> Results:
     request_id = logs.current().request_id
-    results: list[Result] = []
-    for index, answer in enumerate(answers):
-        if isinstance(answer, VultusError):
-            problem = problem_of(answer)
-            results.append(Result.model_construct(index=index, problem=telling.problem_body(problem, request_id)))
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            results.append(Result.model_construct(None, index=index, **{field: answer}))
+    results = [
+        Result.model_construct(index=index, problem=problem)
+        if problem is not None
+        else Result.model_construct(None, index=index, **{field: answer})
+        for index, answer, problem in telling.settled(answers, request_id)
+    ]
     return Results.model_construct(request_id=request_id, results=results)
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from typing import TypeVar
 
+from vultus.errors import VultusError
 from vultus.gallery import values
 from vultus.server import keys
 from vultus.server.living import rounded
 from vultus.server.policy import ScorePolicy
-from vultus.server.problems import Problem
+from vultus.server.problems import Problem, problem_of
 from vultus.server.routes.v1.schemas import (
     Candidate,
     Enrolment,
@@ -51,8 +53,25 @@ __all__ = [
     "receipt_of",
     "refusal_of",
     "refused_of",
+    "settled",
     "template_of",
 ]
+
+
+Answered = TypeVar("Answered")
+
+
+def settled(
+    answers: Iterable[Answered | BaseException], request_id: str
+) -> Iterator[tuple[int, Answered | None, ProblemBody | None]]:
+    """Of each of several pictures its number, and the answer or the problem with it; what nobody expected is raised."""
+    for index, answer in enumerate(answers):
+        if isinstance(answer, VultusError):
+            yield index, None, problem_body(problem_of(answer), request_id)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            yield index, answer, None
 
 
 def refusal_of(refusal: LibraryRefusal) -> Refusal:
