@@ -7,7 +7,8 @@
     python recipes/expression.py --control labels --net resnet-small --data fer2013 --root ... --out runs/control
 
 --net: [se-|ta-|tripse1- to tripse4-] and a trunk: resnet-mini, resnet-mini-full, resnet-small,
-densenet-mini, convnext-atto at 48 pixels; resnet18, densenet, convnext, convnext-base and
+densenet-mini, convnext-atto at 48 pixels; dlib-short and dlib-whole, dlib's face recognition
+network (CC0) gone on with, which see the 48 pixels enlarged; resnet18, densenet, convnext, convnext-base and
 convcut at 224. A tenth of train (classes alike, twins on one side) decides everything: epoch,
 temperature, which run is shipped. Training faces that have a twin in the test are left out
 (--raw keeps them). The test is opened by --test, once a model, and logged. A run that was
@@ -27,10 +28,10 @@ from typing import Any
 import torch
 from expression_controls import CONTROLS, labels, split
 from expression_data import SETS, Expressions, load
-from expression_nets import Reader, build, initialise, parsed
+from expression_nets import Reader, begun_by_dlib, build, initialise, parsed
 from expression_ship import export, exported, ship, tested
 from expression_study import report, study
-from expression_training import Training, fit, restore
+from expression_training import Training, fit, restore, tensor
 from torch import nn
 
 from vultus.errors import InputError, VultusError
@@ -38,6 +39,7 @@ from vultus.files import write_atomically
 from vultus.nets import convnext, leak
 from vultus.nets.attention import KINDS, Attention
 from vultus.nets.convcut import ConvCut
+from vultus.nets.dlib_resnet import DlibResNet
 
 LICENCES = {
     "fer2013": "Weights: trained on FER2013, which is for research; so are these weights. Code: Apache-2.0.",
@@ -127,6 +129,8 @@ def run(options: argparse.Namespace) -> None:
     training, net = configured(options), network(options, len(data.classes))
     folder = options.out / (options.name or f"{options.data}-{options.net}-seed{options.seed}")
     name = described(options)
+    if isinstance(net.net, DlibResNet):
+        begun_by_dlib(net, tensor(data.train, torch.arange(min(256, len(data.train))).numpy(), net.side))
     history = fit(
         net, data, training, folder, teachers=[teacher(each, data) for each in options.teachers], name=name,
         stop_after=options.stop_after, say=lambda line: print(line, flush=True),
@@ -179,8 +183,6 @@ def teacher(folder: Path, data: Expressions) -> nn.Module:
 
 def show_leak(net: Reader, data: Expressions, folder: Path) -> None:
     """Conv-cut's validation accuracy sorted, shuffled and one by one: the same thrice unless the head is "batch"."""
-    from expression_training import tensor
-
     rows = torch.arange(len(data.validation)).numpy()
     assert isinstance(net.net, ConvCut)
     labels = torch.from_numpy(data.validation.labels)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from vultus.errors import InputError
 from vultus.files import write_atomically
+from vultus.nets.dlib_resnet import DlibResNet
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,18 @@ class Training:
     ema: float = 0.998
     clip: float = 1.0
     teach: float = 0.6  # weight of the teachers' answers, where there are teachers
+    layer: float = 1.0  # each layer's rate over that of the layer above it, of networks that begin with weights
     bf16: bool = False
     seed: int = 0
 
 
-def augmented(faces: Tensor, training: Training, generator: torch.Generator) -> Tensor:
-    """Flip, turn, shift, zoom and cover faces (B, C, S, S), each in its own way; borders are repeated."""
-    count, _, side, _ = faces.shape
+def augmented(faces: Tensor, training: Training, generator: torch.Generator, *, side: int | None = None) -> Tensor:
+    """Flip, turn, shift, zoom and cover faces (B, C, S, S), each in its own way; borders are repeated.
+
+    side: of the faces that come out, by default of those that went in.
+    """
+    count, channels = faces.shape[:2]
+    side = side or faces.shape[2]
 
     def drawn(low: float, high: float) -> Tensor:
         return torch.rand(count, generator=generator) * (high - low) + low
@@ -64,7 +70,7 @@ def augmented(faces: Tensor, training: Training, generator: torch.Generator) -> 
         ],
         1,
     )  # (B, 2, 3), in units of half a side
-    grid = nn.functional.affine_grid(turn, list(faces.shape), align_corners=False)
+    grid = nn.functional.affine_grid(turn, [count, channels, side, side], align_corners=False)
     faces = nn.functional.grid_sample(faces, grid, padding_mode="border", align_corners=False)
     if training.light:
         mean = faces.mean((1, 2, 3), keepdim=True)
@@ -143,8 +149,8 @@ def fit(
         for index, rows in enumerate(torch.split(order, training.batch)[:per_epoch]):
             step = epoch * per_epoch + index
             for group in optimiser.param_groups:
-                group["lr"] = rate_at(step, steps, training)
-            faces = augmented(tensor(data.train, rows.numpy(), net.side), training, generator)
+                group["lr"] = rate_at(step, steps, training) * group["share"]
+            faces = augmented(tensor(data.train, rows.numpy(), net.side), training, generator, side=net.seen)
             targets = _targets(labels[rows], len(data.classes), training)
             if training.mix:
                 faces, targets = _mixed(faces, targets, training, generator)
@@ -220,13 +226,22 @@ def _validated(net: Reader, part: Part, bf16: bool) -> dict[str, float]:
     return {"accuracy": float((logits.argmax(1) == truth).double().mean()), "nll": nll}
 
 
-def _optimiser(net: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """Weights decay, biases and scales do not."""
-    moved = [each for each in net.parameters() if each.requires_grad]
-    groups = [
-        {"params": [each for each in moved if each.ndim > 1], "weight_decay": training.decay},
-        {"params": [each for each in moved if each.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _optimiser(net: Reader, training: Training) -> torch.optim.Optimizer:
+    """Weights decay, biases and scales do not; "share" is what of the rate a group has."""
+    layers = [list(net.parameters())]
+    if training.layer != 1:
+        if not isinstance(net.net, DlibResNet):
+            raise InputError("expected --layer with dlib-short or dlib-whole: the others begin without weights")
+        layers = net.net.depths()
+    groups: list[dict[str, Any]] = []
+    for height, layer in enumerate(reversed(layers)):
+        moved = [each for each in layer if each.requires_grad]
+        for chosen, decay in (
+            ([each for each in moved if each.ndim > 1], training.decay),
+            ([each for each in moved if each.ndim <= 1], 0.0),
+        ):
+            groups.append({"params": chosen, "weight_decay": decay, "share": training.layer**height})
+    groups = [each for each in groups if each["params"]]
     if training.optimiser == "adamw":
         return torch.optim.AdamW(groups, lr=training.rate)
     if training.optimiser == "sgd":

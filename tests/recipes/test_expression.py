@@ -208,7 +208,9 @@ def test_the_temperature_is_the_one_that_made_the_answers() -> None:
     assert ship.temperature_of(logits * 2.5, truth) == pytest.approx(best, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["resnet-mini", "tripse4-densenet-mini", "se-convnext-atto", "ta-resnet18"])
+@pytest.mark.parametrize(
+    "name", ["resnet-mini", "tripse4-densenet-mini", "se-convnext-atto", "ta-resnet18", "dlib-short"]
+)
 def test_every_network_answers_for_one_face(name: str) -> None:
     """Alone, among its own class, shuffled; grey given once or thrice is the same."""
     nets = importlib.import_module("expression_nets")
@@ -220,6 +222,33 @@ def test_every_network_answers_for_one_face(name: str) -> None:
     with torch.no_grad():
         torch.testing.assert_close(net(x), net(x.expand(-1, 3, -1, -1)), atol=1e-4, rtol=1e-4)
     assert dependence(net, x, torch.arange(6) % 2) < 1e-5
+
+
+@pytest.mark.weights
+def test_a_network_goes_on_from_dlibs(recipe: ModuleType, root: Path, tmp_path: Path) -> None:
+    common = ("--net", "dlib-short", "--epochs", "1", "--batch", "16", "--layer", "0.9")
+    assert told(recipe, root, tmp_path, *common, "--rate", "0", "--name", "still") == 0
+    state = torch.load(tmp_path / "still" / "best.pt", weights_only=True)["state"]
+    from vultus.models.embed.dlib_resnet import SOURCE, to_onnx
+    from vultus.nets.dlib_resnet import filters
+    from vultus.weights import derived
+
+    first = filters(derived(SOURCE, "network-v1", to_onnx).read_bytes())[0][0]
+    torch.testing.assert_close(state["net.conv.weight"], torch.from_numpy(first.copy()))
+    nets, ship = importlib.import_module("expression_nets"), importlib.import_module("expression_ship")
+    import onnx
+
+    graph = onnx.load_from_string(ship.exported(nets.build("dlib-short", 7), 1.0)).graph
+    assert [each.dim_value for each in graph.input[0].type.tensor_type.shape.dim][1:] == [3, 48, 48]
+
+
+def test_dlibs_network_takes_no_attention_and_others_no_rates_by_layer(
+    recipe: ModuleType, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(recipe, root, tmp_path, "--net", "se-dlib-short") == 2
+    assert "without attention" in capsys.readouterr().err
+    assert told(recipe, root, tmp_path, "--layer", "0.9") == 2
+    assert "expected --layer with dlib-short" in capsys.readouterr().err
 
 
 def test_a_classifier_of_batches_is_not_exported() -> None:
@@ -253,6 +282,7 @@ def test_augmentation_keeps_shape_range_and_repeats_itself() -> None:
     assert one.shape == x.shape
     assert float(one.min()) >= 0
     assert float(one.max()) <= 255
+    assert training.augmented(x, settings, torch.Generator().manual_seed(3), side=102).shape == (16, 1, 102, 102)
     still = training.Training(degrees=0, shift=0)
     same = training.augmented(x, still, torch.Generator().manual_seed(0))
     flipped = x.flip(3)
