@@ -26,7 +26,7 @@ def plan(data: Path) -> dict[str, list[str]]:
         name: [sys.executable, str(HERE / f"{name}.py")]
         for name in (
             *("search", "pipeline", "video", "decode", "cluster", "liveness", "metrics", "sealing", "service"),
-            *("expression", "expression_robustness"),
+            *("landmarks", "expression", "expression_robustness"),
         )
     }
     vultus = [sys.executable, "-c", "from vultus.cli import main; main()"]
@@ -40,6 +40,7 @@ def plan(data: Path) -> dict[str, list[str]]:
         "decode": [*here["decode"], "--images", str(lfw / "images")],
         "cluster": [*here["cluster"], "--images", str(lfw / "images")],
         "liveness": [*here["liveness"], "--data", str(data)],
+        "landmarks": [*here["landmarks"], "--data", str(data)],
         "expression": [*here["expression"], "--data", str(data)],
         "expression_robustness": [
             *here["expression_robustness"],

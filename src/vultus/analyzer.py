@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 
 from vultus import registry
-from vultus.geometry import align
+from vultus.geometry import ALIGNED_SIZE, align
 from vultus.models.detect import Detector
 from vultus.models.detect.pyramid import Pyramid
 from vultus.models.embed import Embedder
@@ -80,11 +81,17 @@ class _Options:
     level: Level
     liveness: str
     mesh: str
+    again: bool
+    late: bool
 
-    def load(self) -> tuple[Pyramid, Embedder]:
+    def find(self) -> Pyramid:
         found = detector(self.detector, threshold=self.threshold, engine=self.engine, models=self.models)
-        pyramid = Pyramid(found, self.smallest, self.rotations)
-        return pyramid, embedder(self.embedder, engine=self.engine, models=self.models)
+        return Pyramid(found, self.smallest, self.rotations, self.again)
+
+    def may_wait(self) -> bool:
+        """Whether faces can be cut out before the recogniser is there: it takes the usual crops."""
+        usual = (ALIGNED_SIZE, ALIGNED_SIZE)
+        return self.late and not is_path(self.embedder) and registry.card(self.embedder, "embed").input_size_wh == usual
 
 
 class Analyzer:
@@ -109,29 +116,41 @@ class Analyzer:
         level: Level = "low",
         liveness: str = "rgb",
         mesh: str = "face-mesh",
+        again: bool = True,
+        late: bool = False,
     ) -> None:
         """smallest: face side in pixels that should still be found. level: the gate of `refusals`.
+        late: load the recogniser, too, only when it is first asked for.
 
         models: a folder with weights, looked into before `VULTUS_MODELS`. threshold: detector
         score under which a find is no face. rotations: look for faces that lie on their side
         or head too. liveness: name of the attack detector. mesh: of the landmark model behind
-        the signs of life in video. Refused: unknown names (NotFoundError), weights that cannot
-        be had (WeightsError).
+        the signs of life in video. again: look at faces over 224 pixels a second time, which takes
+        a third to two thirds off the error of their points for about 3 ms. Refused: unknown names (NotFoundError),
+        weights that cannot be had (WeightsError).
         """
         self._options = _Options(
-            detector, embedder, engine or EngineOptions(), models, smallest, threshold, rotations, level, liveness, mesh
-        )
+            detector, embedder, engine or EngineOptions(), models, smallest, threshold, rotations, level,
+            liveness, mesh, again, late,
+        )  # fmt: skip
         registry.card(liveness, "liveness")
         registry.card(mesh, "landmark")
-        self._detector, self._embedder = self._options.load()
+        self._detector = self._options.find()
         self._parallel: dict[_Options, Analyzer] = {}
         self._loading = threading.Lock()
         self._late: dict[str, Any] = {}  # models that not everybody needs, by task
+        if not self._options.may_wait():
+            self._loaded("embed", self._options.embedder)
 
     @property
     def contract(self) -> EmbeddingContract:
         """What the embeddings of this analyzer may be compared with."""
         return self._embedder.contract
+
+    @property
+    def _embedder(self) -> Embedder:
+        model: Embedder = self._loaded("embed", self._options.embedder)
+        return model
 
     def detect(self, image: Image) -> tuple[Face, ...]:
         """Faces of a picture (H, W, 3), by area descending, then x1, then y1."""
@@ -146,7 +165,7 @@ class Analyzer:
         size_wh = (image.shape[1], image.shape[0])
         crops = [align(image, face.landmarks) for face in faces]
         qualities = [assess(face, crop, size_wh) for face, crop in zip(faces, crops, strict=True)]
-        if self.contract.align != STANDARD_ALIGN:
+        if ("embed" in self._late or embed) and self.contract.align != STANDARD_ALIGN:
             crops = [self._embedder.crop(image, face.landmarks) for face in faces]
         vectors: Sequence[Vector | None] = list(self._embedder(crops)) if embed else [None] * len(crops)
         return tuple(
@@ -218,7 +237,8 @@ class Analyzer:
             return self
         other = copy(self)
         other._options = replace(self._options, liveness=name)
-        other._parallel, other._loading, other._late = {}, threading.Lock(), {}
+        other._parallel, other._loading = {}, threading.Lock()
+        other._late = {task: model for task, model in self._late.items() if task == "embed"}
         return other
 
     def _loaded(self, task: str, name: str) -> Any:
@@ -226,7 +246,8 @@ class Analyzer:
         with self._loading:
             if task not in self._late:
                 options = self._options
-                self._late[task] = registry.load(name, task, engine=options.engine, models=options.models)
+                made = embedder if task == "embed" else partial(registry.load, task=task)
+                self._late[task] = made(name, engine=options.engine, models=options.models)
             return self._late[task]
 
     def parallel(self) -> Analyzer:
@@ -238,14 +259,16 @@ class Analyzer:
 
         As `parallel`, and: weak finds are given too, since a face that turns or blurs for a
         moment is still the same face (they never pass the gate); heads on their side are not
-        looked for, which would cost four searches in each frame without a face; and neither
-        are faces under 24 pixels, which no gate lets through and which would double the cost.
+        looked for, which would cost four searches in each frame without a face; neither are
+        faces under 24 pixels, which no gate lets through and which would double the cost; and
+        large faces are looked at once a frame, since a track has many frames to settle on.
         """
         options = replace(
             self._options,
             threshold=min(self._options.threshold, WEAK),
             smallest=max(self._options.smallest, GATES["low"].side),
             rotations=False,
+            again=False,
         )
         return self._arranged(options)
 

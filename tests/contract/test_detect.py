@@ -9,7 +9,7 @@ import pytest
 from vultus import registry
 from vultus.analyzer import detector
 from vultus.errors import WeightsError
-from vultus.models.detect import Detector
+from vultus.models.detect import Agreeing, Detector
 from vultus.types import Face, Image
 
 pytestmark = pytest.mark.weights
@@ -87,3 +87,20 @@ def test_noise_holds_no_face(detect: Detector) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 700), (33, 31)])
 def test_odd_sizes_are_no_error(detect: Detector, shape: tuple[int, int]) -> None:
     assert detect([np.full((*shape, 3), 128, dtype=np.uint8)]) == [[]]
+
+
+def test_finds_that_agree_are_the_same_faces(detect: Detector, astronaut: Image) -> None:
+    if not isinstance(detect, Agreeing):
+        pytest.skip("the detector cannot be asked to agree")
+    half = cv2.resize(astronaut, (288, 288), interpolation=cv2.INTER_AREA)
+    pictures = [astronaut, half, np.zeros((64, 64, 3), dtype=np.uint8), np.ascontiguousarray(half[:, ::-1])]
+    together, plain = detect.agreed(pictures), detect(pictures)
+    alone = [detect.agreed([picture])[0] for picture in pictures]
+    assert [len(faces) for faces in together] == [1, 1, 0, 1]
+    for batch, single, called in zip(together, alone, plain, strict=True):
+        np.testing.assert_allclose(key(batch), key(single), atol=1e-3)
+        assert [(face.box, face.score) for face in batch] == [(face.box, face.score) for face in called]
+        across = [float(np.linalg.norm(face.landmarks[1] - face.landmarks[0])) for face in called]
+        off = [float(np.abs(one.landmarks - two.landmarks).max()) for one, two in zip(batch, called, strict=True)]
+        assert all(far < 0.2 * apart for far, apart in zip(off, across, strict=True))
+    assert detect.agreed([]) == []

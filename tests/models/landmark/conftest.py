@@ -28,7 +28,7 @@ def largest() -> Callable[[Image], Face]:
     from vultus.models.detect.pyramid import Pyramid
 
     try:
-        pyramid = Pyramid(detector("yunet"), 48, rotations=False)
+        pyramid = Pyramid(detector("yunet"), 48, rotations=False, again=False)
     except WeightsError as error:
         pytest.skip(f"weights are not to be had: {error}")
     return lambda image: pyramid(image)[0]

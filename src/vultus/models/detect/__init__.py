@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vultus.types import Face, Image, ModelCard
 
-__all__ = ["Detector"]
+__all__ = ["Agreeing", "Detector"]
 
 
 class Detector(Protocol):
@@ -24,4 +24,13 @@ class Detector(Protocol):
 
     def __call__(self, pictures: Sequence[Image]) -> list[list[Face]]:
         """Faces of each picture; pictures of one size run as one batch."""
+        ...
+
+
+@runtime_checkable
+class Agreeing(Protocol):
+    """A detector whose single finds can be asked to agree, for points that are steadier."""
+
+    def agreed(self, pictures: Sequence[Image]) -> list[list[Face]]:
+        """As calling it, each face's points the weighted mean of all finds that are this face."""
         ...

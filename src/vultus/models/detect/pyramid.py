@@ -17,6 +17,7 @@ import numpy as np
 
 from vultus.geometry import merge, rotate_back
 from vultus.models.detect import Detector
+from vultus.models.detect.closer import closer
 from vultus.types import Box, Face, Image
 
 __all__ = ["Pyramid", "Tile", "levels", "tiles"]
@@ -71,11 +72,13 @@ class Pyramid:
     are faster (the first level is shrunk), smaller ones enlarge the picture, up to twice.
     rotations: where no face is found beyond doubt, look again with the picture turned by
     90, 180 and 270 degrees: a sideways group gives a weak false face or two upright.
+    again: take the points of large faces from a second look (`vultus.models.detect.closer`).
     """
 
     detector: Detector
     smallest: float = 16.0
     rotations: bool = True
+    again: bool = True
 
     def __call__(self, image: Image) -> list[Face]:
         """All faces, by area descending, then x1, then y1; boxes in source pixels."""
@@ -89,6 +92,8 @@ class Pyramid:
                 self._turned(image, faces) if _best(faces) < SURE else faces
                 for image, faces in zip(images, found, strict=True)
             ]
+        if self.again:
+            found = [closer(self.detector, image, faces) for image, faces in zip(images, found, strict=True)]
         return [sorted(faces, key=lambda face: (-face.box.area, face.box.x1, face.box.y1)) for faces in found]
 
     def _search(self, images: Sequence[Image]) -> list[list[Face]]:

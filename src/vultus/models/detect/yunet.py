@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vultus.folding import fold
-from vultus.geometry import nms
+from vultus.geometry import iou, nms
 from vultus.registry import register
 from vultus.runtime import EngineOptions, Feed, session
 from vultus.types import Box, Face, Image, ModelCard, WeightsSource
@@ -24,6 +25,26 @@ MULTIPLE = 32  # height and width of the input; the coarsest stride
 # together gain no more, larger ones nothing, and each size costs a compilation.
 BATCHES = (2, 1)
 SMALL = 384 * 384  # pixels
+AGREEING_SCORE = 0.6  # cells that are less sure of a face are less sure of its points, too
+AGREEING_IOU = 0.6  # boxes that overlap so much are of one face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """Finds of single cells of one picture, weak ones dropped."""
+
+    boxes: NDArray[np.float32]  # (k, 4)
+    points: NDArray[np.float32]  # (k, 5, 2)
+    scores: NDArray[np.float32]  # (k,)
+
+    def agreed(self, index: int) -> NDArray[np.float32]:
+        """The points of a cell's face as all cells see it that see the same one, (5, 2)."""
+        same = iou(self.boxes, self.boxes[index : index + 1])[:, 0] > AGREEING_IOU
+        weights = self.scores[same] ** 2
+        return np.asarray(np.einsum("k,kpc->pc", weights, self.points[same]) / weights.sum())
+
+
+_NONE = _Cells(np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32), np.empty(0, np.float32))
 
 
 @register(
@@ -71,7 +92,18 @@ class YuNet:
 
     def __call__(self, pictures: Sequence[Image]) -> list[list[Face]]:
         """Faces of each picture, strongest first, in pixels of that picture."""
-        found: list[list[Face]] = [[] for _ in pictures]
+        return [self._faces(cells) for cells in self._cells(pictures, self.threshold)]
+
+    def agreed(self, pictures: Sequence[Image]) -> list[list[Face]]:
+        """As calling it, each face's points the mean of all cells that see it, weighted by their scores' squares.
+
+        Cells under a score of 0.6 are not asked, whatever the detector's own threshold.
+        """
+        return [self._faces(cells, agreed=True) for cells in self._cells(pictures, AGREEING_SCORE)]
+
+    def _cells(self, pictures: Sequence[Image], threshold: float) -> list[_Cells]:
+        """What the network finds in each picture, pictures of one size together."""
+        found: list[_Cells] = [_NONE for _ in pictures]
         sizes: dict[tuple[int, int], list[int]] = {}
         for index, picture in enumerate(pictures):
             sizes.setdefault(_padded(picture), []).append(index)
@@ -82,7 +114,7 @@ class YuNet:
                 together, indices = indices[:size], indices[size:]
                 outputs = self._run([pictures[index] for index in together], height, width)
                 for number, index in enumerate(together):
-                    found[index] = self._faces([output[number] for output in outputs], width)
+                    found[index] = _decoded([output[number] for output in outputs], width, threshold)
         return found
 
     def _run(self, pictures: Sequence[Image], height: int, width: int) -> list[NDArray[np.float32]]:
@@ -96,33 +128,38 @@ class YuNet:
         # The graph's own reshapes name a batch of one, so a larger one comes out end to end.
         return [output.reshape(len(pictures), -1, output.shape[-1]) for output in self._session.run(batch)]
 
-    def _faces(self, outputs: list[NDArray[np.float32]], width: int) -> list[Face]:
-        """Decode one picture: outputs are cls, obj, box and points, each at three strides."""
-        boxes, points, scores = [], [], []
-        for level, stride in enumerate(STRIDES):
-            cls, obj, box, kps = (outputs[kind * 3 + level] for kind in range(4))  # (n, 1) (n, 1) (n, 4) (n, 10)
-            score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-            kept = np.flatnonzero(score >= self.threshold)
-            if not kept.size:
-                continue
-            columns = width // stride
-            cell = np.stack([kept % columns, kept // columns], axis=1).astype(np.float32)  # (k, 2)
-            centre = (cell + box[kept, :2]) * stride
-            half = np.exp(box[kept, 2:]) * stride / 2
-            boxes.append(np.hstack([centre - half, centre + half]))
-            points.append((kps[kept].reshape(-1, 5, 2) + cell[:, None]) * stride)
-            scores.append(score[kept])
-        if not boxes:
-            return []
-        box_rows, point_rows, score_row = np.vstack(boxes), np.vstack(points), np.hstack(scores)
-        finite = np.isfinite(box_rows).all(axis=1) & np.isfinite(point_rows).all(axis=(1, 2))
-        box_rows, point_rows, score_row = box_rows[finite], point_rows[finite], score_row[finite]
-        return [
-            Face(Box(*box_rows[index].tolist()), point_rows[index].astype(np.float32), float(score_row[index]))
-            for index in nms(box_rows, score_row, self.overlap)
-        ]
+    def _faces(self, cells: _Cells, *, agreed: bool = False) -> list[Face]:
+        """One face for each person that the cells of a picture see."""
+        faces = []
+        for index in nms(cells.boxes, cells.scores, self.overlap):
+            points = cells.agreed(index) if agreed else cells.points[index]
+            faces.append(Face(Box(*cells.boxes[index].tolist()), points.astype(np.float32), float(cells.scores[index])))
+        return faces
 
 
 def _padded(picture: Image) -> tuple[int, int]:
     height, width = picture.shape[:2]
     return -(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE
+
+
+def _decoded(outputs: list[NDArray[np.float32]], width: int, threshold: float) -> _Cells:
+    """The cells of one picture that score: outputs are cls, obj, box and points, each at three strides."""
+    boxes, points, scores = [], [], []
+    for level, stride in enumerate(STRIDES):
+        cls, obj, box, kps = (outputs[kind * 3 + level] for kind in range(4))  # (n, 1) (n, 1) (n, 4) (n, 10)
+        score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
+        kept = np.flatnonzero(score >= threshold)
+        if not kept.size:
+            continue
+        columns = width // stride
+        cell = np.stack([kept % columns, kept // columns], axis=1).astype(np.float32)  # (k, 2)
+        centre = (cell + box[kept, :2]) * stride
+        half = np.exp(box[kept, 2:]) * stride / 2
+        boxes.append(np.hstack([centre - half, centre + half]))
+        points.append((kps[kept].reshape(-1, 5, 2) + cell[:, None]) * stride)
+        scores.append(score[kept])
+    if not boxes:
+        return _NONE
+    box_rows, point_rows, score_row = np.vstack(boxes), np.vstack(points), np.hstack(scores)
+    finite = np.isfinite(box_rows).all(axis=1) & np.isfinite(point_rows).all(axis=(1, 2))
+    return _Cells(*(np.asarray(rows[finite], np.float32) for rows in (box_rows, point_rows, score_row)))
