@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from vultus.server.settings import Settings
 from vultus.testing import Analyzer
 from vultus.types import Face, Image, Vector
 
-from .conftest import png
+from .conftest import picture, png
 
 Start = Callable[..., Readers]
 
@@ -300,3 +301,72 @@ def test_many_threads_ask_at_once(start: Start) -> None:
         thread.join(60)
     assert wrong == []
     assert readers.depth == readers._inside == 0
+
+
+def jpeg(*people: str, side: int = 112, quality: int = 98) -> bytes:
+    image = cv2.cvtColor(picture(*people, side=side), cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
+
+
+def quick(readers: Readers) -> Readers:
+    """Pictures took a millisecond of late."""
+    readers._seconds = 0.001
+    return readers
+
+
+def test_a_small_picture_is_read_at_once_as_it_is_otherwise(start: Start) -> None:
+    readers = quick(start())
+    data = jpeg("Ada", "Bob")
+    found = readers.at_once(data, "key")
+    assert found is not None
+    assert found.done()
+    expected = readers.submit(data, "key").result(10)
+    assert len(expected[1]) == 2
+    assert found.result()[0] == expected[0]
+    for one, other in zip(found.result()[1], expected[1], strict=True):
+        np.testing.assert_array_equal(one.embedding, other.embedding)
+    then = readers.at_once(data, "key", then=lambda answer: len(answer[1]))
+    assert then is not None
+    assert then.result() == 2
+    assert readers.depth == readers._inside == 0
+
+
+def test_what_fails_at_once_is_told(start: Start) -> None:
+    readers = quick(start())
+    data = jpeg("Ada")
+    broken = readers.at_once(data[: data.index(b"\xff\xda") + 20] + data[-2:], "key")
+    assert broken is not None
+    with pytest.raises(ImageFormatError):
+        broken.result()
+
+    def fail(answer: Answer) -> None:
+        raise ValueError("no")
+
+    failed = readers.at_once(data, "key", then=fail)
+    assert failed is not None
+    with pytest.raises(ValueError, match="no"):
+        failed.result()
+    assert readers._inside == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [png("Ada"), jpeg("Ada", side=400), jpeg("Ada")[:-2], b"", b"\xff\xd8\xff", jpeg("Ada") + bytes(70_000)],
+    ids=["png", "many pixels", "truncated", "empty", "nothing but a beginning", "many bytes"],
+)
+def test_only_a_small_whole_jpeg_is_read_at_once(start: Start, data: bytes) -> None:
+    assert quick(start()).at_once(data, "key") is None
+
+
+def test_nothing_is_read_at_once_where_models_are_slow_or_others_wait_or_it_stops(start: Start) -> None:
+    readers = start()
+    assert readers.at_once(jpeg("Ada"), "key") is None  # nobody knows yet how long it takes
+    analyzer = Held()
+    busy = quick(start(analyzer))
+    first = busy.submit(png("Ada"))
+    assert analyzer.inside.acquire(timeout=10)
+    assert busy.at_once(jpeg("Bob"), "key") is None
+    analyzer.gate.set()
+    first.result(10)
+    quick(readers).stop()
+    assert readers.at_once(jpeg("Ada"), "key") is None

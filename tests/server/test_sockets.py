@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import ssl
 import threading
@@ -433,6 +434,38 @@ def test_answers_carry_their_headers(served: Served) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
         assert "server" not in answer.headers
         assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("/v1/detect", "image/png", b"\x89PNG"),  # past the framework's layers
+        ("/v1/verify", "multipart/form-data; boundary=x", b"--x\r\n"),
+        ("/v1/galleries", "application/json", b'{"na'),  # through them
+        ("/v1/galleries/staff/identify", "multipart/form-data; boundary=x", b"--x\r\n"),
+    ],
+)
+@pytest.mark.parametrize("length", ["Content-Length: 1000", "Transfer-Encoding: chunked"])
+def test_a_client_that_hangs_up_is_no_fault_of_ours(
+    served: Served, caplog: pytest.LogCaptureFixture, path: str, kind: str, body: bytes, length: str
+) -> None:
+    counts = served.service.metrics
+    with caplog.at_level(logging.DEBUG), connect(served) as sock:
+        start = head(served, length, path=path).replace(b"image/png", kind.encode())
+        sock.sendall(start + (body if "Length" in length else b"%x\r\n%s\r\n" % (len(body), body)))
+        wait_until(lambda: served.service.held.now == len(body))
+        sock.close()
+        wait_until(lambda: served.service.held.now == 0)
+        wait_until(lambda: any(record.getMessage() == "request" for record in caplog.records))
+    (fields,) = [record.__dict__["fields"] for record in caplog.records if record.getMessage() == "request"]
+    assert (fields["status"], fields["problem"], fields["bytes"]) == (499, "client_gone", len(body))
+    # No error, no traceback, and among the counts neither a failure nor a refusal.
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING or record.exc_info] == []
+    assert counts.value("vultus_requests_total", route=fields["route"], code="499") == 1
+    assert 'code="5' not in counts.render()
+    assert "vultus_refused_total{" not in counts.render()
+    with connect(served) as sock:
+        assert live(served, sock)
 
 
 def test_what_nobody_expected_is_answered_and_told_in_the_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from vultus.client import values
 from vultus.client.gallery import RemoteGallery, asked_of
@@ -18,6 +18,7 @@ from vultus.types import Expression, Face, Liveness, Reading
 if TYPE_CHECKING:
     from vultus.gallery.values import Keep
     from vultus.images import Source
+    from vultus.integrity.quality import DocumentQuality
     from vultus.models.quality import Level
 
 __all__ = ["Client"]
@@ -107,6 +108,16 @@ class Client:
         """
         told = self._http.pictures("/v1/expression", {"image": [image]})
         return tuple(values.expression(one["expression"]) for one in told["faces"])
+
+    def document_quality(self, image: Source, profile: Literal["icao", "capture"] = "icao") -> DocumentQuality:
+        """How far a picture is fit for a document; see `vultus.integrity.quality.assess`.
+
+        profile: a finished passport photo, or a picture before the cut. Of several faces the largest is
+        measured, and SingleFacePresent fails. Refused: a picture without a face (NoFaceError). A research
+        estimate; whether a photo is accepted, the issuing authority decides.
+        """
+        told = self._http.pictures("/v1/document/quality", {"image": [image]}, params={"profile": profile})
+        return values.document_quality(told)
 
     def verify(
         self,

@@ -23,6 +23,7 @@ from vultus.gallery import (
     Stats,
     Template,
 )
+from vultus.integrity.quality import Crop, DocumentQuality, Limit, Measure, Points
 from vultus.metrics.evidence import Evidence
 from vultus.types import (
     Box,
@@ -52,6 +53,7 @@ __all__ = [
     "RemoteVerification",
     "SortedFace",
     "check",
+    "document_quality",
     "enrolment",
     "expression",
     "identification",
@@ -70,6 +72,7 @@ __all__ = [
 ]
 
 Json = dict[str, Any]
+_UNBOUNDED = {"low": -math.inf, "high": math.inf}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +238,30 @@ def expression(told: Json) -> Expression:
     """What a face shows; classes come in the server's order."""
     scores = told["scores"]
     return Expression(tuple(scores), tuple(scores.values()), told["model"], told["abstained"])
+
+
+def document_quality(told: Json) -> DocumentQuality:
+    """How far a picture is fit for a document, with the points that this stands on."""
+    points = {name: np.array(value, dtype=np.float64) for name, value in only(Points, told["points"]).items()}
+    crop = {**only(Crop, told["crop"]), "box": Box(*told["crop"]["box"]), "about": tuple(told["crop"]["about"])}
+    return DocumentQuality(
+        measures=tuple(_measure(row) for row in told["measures"]),
+        profile=told["profile"],
+        face=reading(told["face"]).face,
+        faces=told["faces"],
+        points=Points(**points),
+        crop=Crop(**crop),
+        size_wh=tuple(told["size"]),
+    )
+
+
+def _measure(told: Json) -> Measure:
+    asked = told["limit"]
+    limit = None
+    if asked is not None:
+        low, high = (bound if asked[name] is None else asked[name] for name, bound in _UNBOUNDED.items())
+        limit = Limit(**{**only(Limit, asked), "low": low, "high": high})
+    return Measure(**{**only(Measure, told), "raw": _number(told["raw"]), "limit": limit})
 
 
 def identification(told: Json, operating: OperatingPoint | None, revision: int) -> Identification:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from vultus import __version__
 from vultus.server import problems
@@ -51,7 +52,7 @@ def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: 
         finally:
             await service.stop()
 
-    app = FastAPI(
+    app = _App(
         title="vultus",
         version=__version__,
         lifespan=life,
@@ -95,5 +96,20 @@ def create_app(settings: Settings, analyzer: Analyzer | None = None, operating: 
             expose_headers=["ETag", "Retry-After", "X-Request-Id"],
         )
     # Pages of other sites are let in by the layer that the lane goes past.
-    app.add_middleware(Door, service=service, lane=None if settings.cors else Lane(app.routes))
+    app.door = Door(app.inside, service=service, lane=None if settings.cors else Lane(app.routes))
     return app
+
+
+class _App(FastAPI):
+    """With the door before the framework's own layers, which the lane then has no need to pass either."""
+
+    door: Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, or start and stop."""
+        scope["app"] = self
+        await self.door(scope, receive, send)
+
+    async def inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is behind the door: FastAPI as it is."""
+        await super().__call__(scope, receive, send)

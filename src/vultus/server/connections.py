@@ -13,6 +13,7 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from vultus.server.lone import Lone
 from vultus.server.settings import Settings
 
 __all__ = ["HEAD_BYTES", "Idle", "address_of", "patient"]
@@ -98,8 +99,10 @@ class Idle:
         self._trim(place, loop)
 
 
-def patient(settings: Settings, closed: Callable[[], None] = lambda: None) -> type[asyncio.Protocol]:
-    """The protocol of uvicorn with the settings' patience. closed: see `Idle`."""
+def patient(
+    settings: Settings, closed: Callable[[], None] = lambda: None, lone: Lone | None = None
+) -> type[asyncio.Protocol]:
+    """The protocol of uvicorn with the settings' patience. closed: see `Idle`. lone: told which connections send."""
     base: Any = AutoHTTPProtocol
     idle = Idle(settings, closed)
 
@@ -125,6 +128,8 @@ def patient(settings: Settings, closed: Callable[[], None] = lambda: None) -> ty
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
+            if lone is not None:
+                lone.note(id(self))
             super().data_received(data)
             if self._busy():
                 self._work()

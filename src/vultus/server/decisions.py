@@ -2,7 +2,7 @@
 
 A change is in the journal before it is acknowledged, after all decisions that were answered
 before. A decision changes nothing, and a disk write for each would cost more than the search
-itself; so decisions gather for a few milliseconds and are written as one. When they cannot be
+itself; so decisions gather for some milliseconds and are written as one. When they cannot be
 written no more are taken.
 """
 
@@ -21,7 +21,7 @@ __all__ = ["Decisions"]
 
 log = logging.getLogger("vultus.server")
 
-_GATHER = 0.02  # seconds
+_GATHER = 0.05  # seconds; at 0.02 a search costs 0.1 ms more
 _AGAIN = 0.5  # seconds after which a write that failed is tried again
 _MOST = 10_000  # that wait
 _TOGETHER = 1000

@@ -83,6 +83,8 @@ class Door:
                 response = None if self._lane is None else await self._lane.answer(scope, intake)
                 await (self._app if response is None else response)(scope, intake, answer)
             except Exception as error:  # the client gets an answer and the log the reason, whatever it is
+                if intake.gone:  # nobody is there to be answered, and it is no fault of ours
+                    return
                 if status:  # half an answer is out: the connection is cut
                     log.exception("the answer broke off")
                     raise
@@ -90,6 +92,8 @@ class Door:
                     await problems.answer(Request(scope, intake), error)(scope, intake, answer)
             finally:
                 intake.release()
+                if intake.gone:
+                    status, about.problem = problems.GONE, "client_gone"
                 route = scope.get("route")
                 about.route = getattr(route, "path", "") or "unknown"
                 self._tell(about, status, time.perf_counter() - start)
@@ -98,7 +102,7 @@ class Door:
         metrics = self._service.metrics
         metrics.count("vultus_requests_total", route=about.route, code=str(status))
         metrics.observe("vultus_request_seconds", seconds, route=about.route)
-        if about.problem:
+        if about.problem and status != problems.GONE:
             metrics.count("vultus_refused_total", reason=about.problem)
         fields: dict[str, object] = {
             "method": about.method,

@@ -78,6 +78,7 @@ class Intake:
         self._deadline: float | None = None
         self._counted = 0
         self.complete = False
+        self.gone = False  # the client hung up before its request was whole
         self.bodyless = False
         self.invited = True  # False: the client waits to be told that it may send
 
@@ -101,7 +102,7 @@ class Intake:
                 f"{self._about.seconds:g} s",
             ) from None
         if message["type"] != "http.request":
-            self.complete = True
+            self.complete = self.gone = True
             return message
         size = len(message.get("body", b""))
         self._about.received += size

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -22,11 +23,12 @@ from vultus.errors import VultusError
 from vultus.server import logs
 from vultus.server.wording import reasons, worded
 
-__all__ = ["CODES", "Problem", "answer", "problem_of", "register", "too_many", "voice"]
+__all__ = ["CODES", "GONE", "Problem", "answer", "problem_of", "register", "too_many", "voice"]
 
 log = logging.getLogger("vultus.server")
 
 MEDIA_TYPE = "application/problem+json"
+GONE = 499  # as other servers log a client that hung up; no answer is sent, since nobody reads it
 
 # The most special class first: the first that fits is taken.
 CODES: tuple[tuple[type[VultusError], int, str], ...] = (
@@ -79,6 +81,7 @@ TITLES = {
     "queue_full": "More pictures wait than can be served",
     "probe_limit": "Too many probes of one person",
     "too_slow": "The request came too slowly",
+    "client_gone": "The client hung up before its request was whole",
     "method_not_allowed": "The address knows other methods",
     "unsupported_media": "The body's type is not understood",
     "precondition_failed": "It changed meanwhile",
@@ -142,13 +145,15 @@ def problem_of(error: Exception) -> Problem:
         detail = "; ".join(f"{one['in']}: {one['reason']}" for one in wrong[:3])
         return Problem(422, "invalid_request", detail or "the request cannot be read", more={"errors": wrong[:20]})
     if isinstance(error, HTTPException):
-        if isinstance(error.__cause__, VultusError):  # raised while FastAPI read the body
+        if isinstance(error.__cause__, VultusError | ClientDisconnect):  # raised while FastAPI read the body
             return problem_of(error.__cause__)
         if error.status_code == 400:  # FastAPI's word for bytes that are no text
             return Problem(422, "invalid_request", "the body is not JSON in UTF-8")
         names = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
         code = names.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal")
         return Problem(error.status_code, code, str(error.detail), headers=error.headers)
+    if isinstance(error, ClientDisconnect):
+        return Problem(GONE, "client_gone", "the client hung up before its request was whole")
     for kind, status, code in CODES:
         if isinstance(error, kind):
             headers = {"Retry-After": "1"} if code == "gallery_busy" else None

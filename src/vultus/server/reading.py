@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from vultus.integrity.quality import DocumentQuality
 from vultus.models.landmark import Mesh
 from vultus.server.problems import Problem
 from vultus.types import EmbeddingContract, Expression, Face, Image, Liveness, Reading, Vector
@@ -51,6 +52,7 @@ class Picture:
     meshes: tuple[Mesh, ...] = ()  # the same
     expressions: tuple[Expression, ...] = ()  # the same
     eyes: tuple[tuple[float, float], ...] = ()  # aspects of the right and the left eye; the same
+    document: DocumentQuality | None = None  # of its largest face, where that was asked for
 
 
 Answer = tuple[Picture, tuple[Reading, ...]]
@@ -64,6 +66,7 @@ class Wanted:
     live: bool = False  # whether each face is there in person
     mesh: bool = False  # its mesh, and how open its eyes are
     expression: bool = False  # which expression it shows
+    document: str = ""  # how far it is fit for a document, by this profile
 
 
 def liveness(analyzer: Analyzer, image: Image, faces: Sequence[Face]) -> tuple[Liveness, ...]:

@@ -167,7 +167,7 @@ def _prepared(settings: Settings, app: FastAPI, started: Callable[[str], None]) 
         app,
         host=settings.host,
         port=settings.port,
-        http=patient(settings, lambda: service.metrics.count("vultus_idle_closed_total")),
+        http=patient(settings, lambda: service.metrics.count("vultus_idle_closed_total"), service.lone),
         ws="none",
         lifespan="on",
         access_log=False,

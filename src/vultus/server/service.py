@@ -1,7 +1,8 @@
 """The core behind every API: galleries by name, pictures read in common, keys, journal, policy.
 
 One a process. Whatever takes time runs in threads, so that the loop that talks to the
-clients never waits; whatever is shared may be used from all of them.
+clients never waits, but for a few milliseconds with one who is alone; whatever is shared may
+be used from all threads.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from vultus.errors import NotFoundError, StorageError
 from vultus.gallery import Gallery
 from vultus.operating import table_for
 from vultus.server import fetching, logs
-from vultus.server.batching import Answer, Readers, liveness
+from vultus.server.batching import Answer, Readers, Wanted, liveness
 from vultus.server.chosen import Chosen
 from vultus.server.erasures import CutOff
 from vultus.server.galleries import GALLERY_NAME, Galleries
@@ -34,6 +35,7 @@ from vultus.server.jobs import Jobs
 from vultus.server.keys import Keys, server_secret
 from vultus.server.limits import Buckets, Held
 from vultus.server.livechecks import LiveChecks
+from vultus.server.lone import Lone
 from vultus.server.points import Points
 from vultus.server.problems import Problem
 from vultus.server.recording import Recording
@@ -91,6 +93,7 @@ class Service(Galleries, Recording):
         self._cut_off = CutOff()
         self.buckets = Buckets()
         self.held = Held(settings.held_bytes)
+        self.lone = Lone()
         self.stopping = asyncio.Event()  # streams end when it is set
         self.started = time.monotonic()
         self._analyzer = analyzer
@@ -151,15 +154,31 @@ class Service(Galleries, Recording):
         await asyncio.to_thread(self._close)
 
     async def read(
-        self, data: bytes, *, embed: bool = True, live: bool = False, mesh: bool = False, expression: bool = False
+        self,
+        data: bytes,
+        *,
+        embed: bool = True,
+        live: bool = False,
+        mesh: bool = False,
+        expression: bool = False,
+        document: str = "",
+        only: bool = False,
     ) -> Answer:
         """A picture's digest and size, and its faces, the largest first, at most `settings.faces`.
 
-        embed, live, mesh, expression: see `batching.Wanted`. Refused: no picture (ImageFormatError),
-        over the limits of bytes or pixels (ImageTooLargeError), too many waiting (Problem 429).
+        embed, live, mesh, expression, document: see `batching.Wanted`. only: the request has no other picture;
+        then a small one of a client who is alone is read at once, in the loop. Refused: no picture
+        (ImageFormatError), over the limits of bytes or pixels (ImageTooLargeError), too many waiting (Problem 429).
         """
+        if self._readers is not None and only and self.lone.now and not (live or mesh or document):
+            wanted = Wanted(embed, expression=expression)
+            read: Future[Answer] | None = self._readers.at_once(data, logs.current().key, wanted)
+            if read is not None:
+                return read.result()
         return await asyncio.wrap_future(
-            self.submit(data, logs.current().key, embed=embed, live=live, mesh=mesh, expression=expression)
+            self.submit(
+                data, logs.current().key, embed=embed, live=live, mesh=mesh, expression=expression, document=document
+            )
         )
 
     def submit(
@@ -171,11 +190,14 @@ class Service(Galleries, Recording):
         live: bool = False,
         mesh: bool = False,
         expression: bool = False,
+        document: str = "",
     ) -> Future[Answer]:
         """As `read`, for threads. owner: whose turn it takes."""
         if self._readers is None:
             raise StorageError("the service has not started")
-        return self._readers.submit(data, owner, embed=embed, live=live, mesh=mesh, expression=expression)
+        return self._readers.submit(
+            data, owner, embed=embed, live=live, mesh=mesh, expression=expression, document=document
+        )
 
     async def read_on(self, name: str, data: bytes, work: Callable[[Gallery, Answer], T]) -> T:
         """Read a picture, as `read` does, and do something quick with it and a gallery, such as a search.
@@ -192,7 +214,9 @@ class Service(Galleries, Recording):
         def then(answer: Answer) -> T:
             return context.run(work, gallery, answer)
 
-        return await asyncio.wrap_future(self._readers.submit_then(data, logs.current().key, then))
+        key = logs.current().key
+        done: Future[T] | None = self._readers.at_once(data, key, then=then) if self.lone.now else None
+        return await asyncio.wrap_future(self._readers.submit_then(data, key, then)) if done is None else done.result()
 
     def requires_live(self, gallery: str = "") -> bool:
         """Faces must be taken for living ones: everywhere, or in this gallery."""

@@ -12,7 +12,7 @@ from .conftest import Desk, drop, enrol, expect, go, upload
 
 Open = Callable[..., Any]
 
-SECTIONS = ["people", "people/add", "identify", "identify/camera", "sort", "decisions", "decisions/all", "thresholds", "galleries", "keys", "audit", "health"]  # fmt: skip
+SECTIONS = ["people", "people/add", "identify", "identify/camera", "sort", "booth", "decisions", "decisions/all", "thresholds", "galleries", "keys", "audit", "health"]  # fmt: skip
 COLOURS = """() => ["--paper", "--ink"].map((name) => {
     const probe = document.body.appendChild(document.createElement("i"));
     probe.style.color = `var(${name})`;

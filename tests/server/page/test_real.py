@@ -15,10 +15,11 @@ from PIL import ImageOps
 from vultus.defaults import default_analyzer
 from vultus.demo import portrait
 from vultus.errors import WeightsError
+from vultus.images import read
 from vultus.server.run import running
 from vultus.server.settings import Settings
 
-from .conftest import Desk, camera_browser, drawn, drop, film, go, windows
+from .conftest import Desk, camera_browser, drawn, drop, expect, film, go, windows
 from .pictures import keep
 
 pytestmark = pytest.mark.weights
@@ -103,3 +104,50 @@ def test_somebody_is_enrolled_from_one_picture_and_found_on_another_and_live(
         small.locator(".decision").get_by_role("link", name="Eileen Collins").wait_for()
         small.locator(".result").evaluate("(card) => window.scrollTo(0, card.offsetTop - 70)")
         keep(small, "phone", tmp_path, photograph=True)
+
+
+def test_somebody_in_the_booth_is_told_what_to_do_and_sees_the_cut(desk: Desk, browser: Any, tmp_path: Path) -> None:
+    whole = Pillow.open(io.BytesIO(portrait())).convert("RGB")
+    with windows(browser, desk) as opened:
+        page = opened(desk.key, width=1180, height=760)
+        go(page, "booth")
+        page.get_by_role("button", name="Start the camera").click()
+        told = page.get_by_role("list", name="What to do").get_by_role("listitem")
+        expect(told).to_have_count(3)  # at most, though more is not well
+        expect(told.first).to_have_text("Move closer.")
+        assert len(drawn(page, "found")) > 50  # the line of the eyes
+        keep(page, "booth", tmp_path, photograph=True)
+
+        page.get_by_role("button", name="Stop the camera").click()
+        drop(page, file(whole.resize((1200, 1200)), "portrait.jpg"))
+        page.get_by_role("button", name="Cut it all the same").click()
+        page.get_by_role("heading", name="The photo does not meet all that is asked").wait_for()
+        photo = page.get_by_role("img", name="The finished photo")
+        width, height = photo.evaluate("(image) => [image.naturalWidth, image.naturalHeight]")
+        assert width / height == pytest.approx(35 / 45, abs=0.01)
+        rows = page.get_by_role("region", name="Measures")
+        expect(rows.get_by_role("row", name="HeadSize")).to_contain_text("yes")
+        expect(rows.get_by_role("row", name="MouthClosed")).to_contain_text("close your mouth")
+        keep(page, "booth-photo", tmp_path, photograph=True, shown=False)
+
+
+def test_a_studio_portrait_is_taken_by_itself(
+    desk: Desk, playwright: Any, chromium: str, data: Path, tmp_path: Path
+) -> None:
+    whole = read(data / "portraits" / "003_neutral.jpg")
+    with (
+        camera_browser(playwright, chromium, film(tmp_path / "studio.y4m", [whole])) as before,
+        windows(before, desk) as opened,
+    ):
+        page = opened(desk.key, width=1180, height=760)
+        go(page, "booth")
+        page.get_by_role("button", name="Start the camera").click()
+        page.get_by_role("img", name="The finished photo").wait_for()
+        rows = page.get_by_role("region", name="Measures").locator("tbody tr")
+        names, passed = (rows.locator(f"td:nth-child({column})").all_inner_texts() for column in (1, 5))
+        # Beside a head that fills its frame there may be too little wall to be measured.
+        assert {name for name, word in zip(names, passed, strict=True) if word != "yes"} <= {
+            "own: background unevenness"
+        }
+        assert len(names) > 25
+        expect(rows.filter(has_text="own: neutral expression")).to_contain_text("yes")

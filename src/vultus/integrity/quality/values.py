@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vultus.errors import NotFoundError
 from vultus.types import Box, Face
 
-__all__ = ["MAPPED", "NOT_ASSESSED", "OWN", "Crop", "DocumentQuality", "Limit", "Measure", "Origin", "Points"]
+__all__ = ["MAPPED", "NOTICE", "NOT_ASSESSED", "OWN", "Crop", "DocumentQuality", "Limit", "Measure", "Origin", "Points"]
 
 Origin = Literal[
     "OFIQ mapping over own raw measure",
@@ -22,6 +22,11 @@ Origin = Literal[
 MAPPED: Origin = "OFIQ mapping over own raw measure"
 OWN: Origin = "own measure"
 NOT_ASSESSED: Origin = "not assessed: needs an OFIQ model"
+
+NOTICE = (
+    "0-100: OFIQ's mapping over own raw measures, no OFIQ conformance; own: what OFIQ does not have or has "
+    "another way. A research estimate; whether a photo is accepted, the issuing authority decides."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +104,25 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The cut that would bring head and eyes where a document wants them; may reach beyond the picture."""
+    """The cut that brings head and eyes where a passport photo wants them, as issuing one makes it.
 
-    box: Box
+    The picture is turned about the middle of the eyes first, so that these are level.
+    """
+
+    box: Box  # in the picture after the turn; may reach beyond it
     inside: bool  # the picture is large enough for it
+    turned: float = 0.0  # degrees clockwise
+    about: tuple[float, float] = (0.0, 0.0)  # middle of the eyes
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """Corners of the cut in the picture as it is, (4, 2), clockwise from the top left."""
+        box, angle = self.box, math.radians(-self.turned)
+        back = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        level = np.array([(box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2)])
+        # A point is the centre of its pixel, a box the edges of its own.
+        centre = np.array(self.about) + 0.5
+        return np.asarray((level - centre) @ back.T + centre)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ export function noCamera() {
 }
 
 /** Open the camera into a video element; the caller closes it. Resolves with the list of cameras; refused with an Error in words. */
-export async function openCamera(video, signal, device = null) {
+export async function openCamera(video, signal, device = null, { width, height } = { width: 1280, height: 720 }) {
   const no = noCamera();
   if (no) throw new Error(no);
   closeCamera(video);
@@ -26,7 +26,7 @@ export async function openCamera(video, signal, device = null) {
   try {
     stream = await navigator.mediaDevices.getUserMedia({
       audio: false,
-      video: { width: { ideal: 1280 }, height: { ideal: 720 }, ...(device ? { deviceId: { exact: device } } : { facingMode: "user" }) },
+      video: { width: { ideal: width }, height: { ideal: height }, ...(device ? { deviceId: { exact: device } } : { facingMode: "user" }) },
     });
   } catch (error) {
     throw new Error(WORDS[error.name] ?? `The camera could not be opened (${error.name}).`);
@@ -57,11 +57,13 @@ export function viewfinder(label) {
 
 const sheet = document.createElement("canvas");
 
-/** What the camera sees now: {blob, size}, at most `longest` pixels wide or high. */
-export async function frame(video, { longest = 1280, quality = 0.9 } = {}) {
+/** What the camera sees now: {blob, size, bitmap}, at most `longest` pixels wide or high. bitmap: its pixels, where they are to be kept. */
+export async function frame(video, { longest = 1280, quality = 0.9, keep = false } = {}) {
   const scale = Math.min(1, longest / Math.max(video.videoWidth, video.videoHeight));
   sheet.width = Math.round(video.videoWidth * scale);
   sheet.height = Math.round(video.videoHeight * scale);
   sheet.getContext("2d").drawImage(video, 0, 0, sheet.width, sheet.height);
-  return { blob: await jpeg(sheet, quality), size: [sheet.width, sheet.height] };
+  const size = [sheet.width, sheet.height];
+  const [blob, bitmap] = await Promise.all([jpeg(sheet, quality), keep ? createImageBitmap(sheet) : null]);
+  return { blob, size, bitmap };
 }

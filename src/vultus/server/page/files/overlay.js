@@ -13,8 +13,8 @@ const LOOK = {
   found: { colour: "#9db8ff", dash: [] },
 };
 
-/** Over a picture or video element: {node, draw(size, marks), clear()}; the node holds both. */
-export function overlay(media, label) {
+/** Over a picture or video element: {node, draw(size, marks), clear()}; the node holds both. paint(context, mark, scale, …) draws one. */
+export function overlay(media, label, paint = one) {
   const canvas = h("canvas", { class: "over", "aria-hidden": "true" });
   const node = h("div", { class: "pane", role: "group", "aria-label": label }, media, canvas);
   let last = null;
@@ -33,7 +33,7 @@ export function overlay(media, label) {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const scale = width / size[0];
-    for (const mark of marks) one(context, mark, scale, width, height);
+    for (const mark of marks) paint(context, mark, scale, width, height);
   }
 
   function clear() {

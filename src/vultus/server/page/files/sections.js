@@ -1,6 +1,7 @@
 // The sections of the page: which there are, and which a role may open.
 
 import { may } from "./session.js";
+import { show as booth } from "./views/booth.js";
 import { show as check } from "./views/check.js";
 import { show as decisions } from "./views/decisions.js";
 import { show as galleries } from "./views/galleries.js";
@@ -18,6 +19,7 @@ export const SECTIONS = [
   { id: "identify", label: "Identify", icon: "scan", letter: "i", roles: ["operator"], show: identify },
   { id: "check", label: "Live check", icon: "live", letter: "c", roles: ["operator"], show: check },
   { id: "sort", label: "Sort faces", icon: "sort", letter: "s", roles: ["operator"], show: sort },
+  { id: "booth", label: "Photo booth", icon: "camera", letter: "b", roles: ["operator"], show: booth },
   { id: "decisions", label: "Decisions", icon: "history", letter: "d", roles: ["operator", "auditor"], show: decisions },
   { id: "thresholds", label: "Thresholds", icon: "sliders", letter: "t", roles: ["viewer"], show: thresholds },
   { id: "galleries", label: "Galleries", icon: "gallery", letter: "l", roles: ["viewer"], group: "Administration", show: galleries },

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from vultus.server.routes.v1 import (
     about,
     challenges,
+    document,
     erasing,
     expression,
     faces,
@@ -27,6 +28,7 @@ _PARTS = (
     matching,
     liveness,
     expression,
+    document,
     challenges,
     galleries,
     transferring,

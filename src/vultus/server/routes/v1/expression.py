@@ -80,7 +80,7 @@ async def expression(request: Request, caller: Annotated[Caller, allow("operator
     """
     _check_allowed(service_of(request))
     up = await uploaded(request, caller, ["image"], most=1)
-    return _json(await _shown(request, caller, up.one("image")))
+    return _json(await _shown(request, caller, up.one("image"), only=True))
 
 
 @router.post(
@@ -107,10 +107,10 @@ def _check_allowed(service: Service) -> None:
         raise Problem(403, "forbidden", "this server reads no expressions; whoever runs it decided so")
 
 
-async def _shown(request: Request, caller: Caller, upload: Upload) -> Expressions:
+async def _shown(request: Request, caller: Caller, upload: Upload, *, only: bool = False) -> Expressions:
     """The answer about one picture; that it was asked for is noted, and not what a face showed."""
     service = service_of(request)
-    picture, readings = await service.read(upload.data, embed=False, expression=True)
+    picture, readings = await service.read(upload.data, embed=False, expression=True, only=only)
     read = sum(1 for one in picture.expressions if not one.abstained)
     service.note_decision(caller.key.id, "expression", picture=picture.sha256, faces=len(readings), read=read)
     faces = [

@@ -69,7 +69,7 @@ async def detect(
 ) -> Response:
     """Every face with its place, its quality, and what the gate would refuse it for; none is an empty list."""
     up = await uploaded(request, caller, ["image"], most=1)
-    return _json(request, await _read(request, up.one("image"), gate))
+    return _json(request, await _read(request, up.one("image"), gate, only=True))
 
 
 @router.post(
@@ -80,7 +80,7 @@ async def embed(
 ) -> Response:
     """As `detect`, with the embedding of each face: unit length, of the model in `model_contract`."""
     up = await uploaded(request, caller, ["image"], most=1)
-    return _json(request, await _read(request, up.one("image"), gate, embedding=True))
+    return _json(request, await _read(request, up.one("image"), gate, embedding=True, only=True))
 
 
 @router.post(
@@ -303,9 +303,11 @@ def rate_for(service: Service, caller: Caller, gallery: str, wanted: float | Non
     return wanted
 
 
-async def _read(request: Request, upload: Upload, level: Level, *, embedding: bool = False) -> schemas.Read:
+async def _read(
+    request: Request, upload: Upload, level: Level, *, embedding: bool = False, only: bool = False
+) -> schemas.Read:
     service = service_of(request)
-    picture, readings = await service.read(upload.data, embed=embedding)
+    picture, readings = await service.read(upload.data, embed=embedding, only=only)
     return schemas.Read.model_construct(
         request_id=logs.current().request_id,
         sha256=picture.sha256,
