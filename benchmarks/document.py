@@ -29,17 +29,19 @@ from vultus.errors import InputError
 from vultus.images import read
 from vultus.integrity import marks
 from vultus.integrity.checking import check
-from vultus.integrity.crop import eyes, format_of, portrait
+from vultus.integrity.crop import format_of, head, mesh_of, portrait
 from vultus.integrity.issuing import DOC_ID
 from vultus.integrity.keys import SigningKey
 from vultus.integrity.morphing import face_points, morph
 from vultus.integrity.perceptual import distance, perceptual_record
 from vultus.integrity.pixels import decode, encode
+from vultus.integrity.quality import assess
 from vultus.integrity.secret import KEYLESS, MarkKey
 from vultus.integrity.signing import sign
 from vultus.integrity.trust import OneKey
+from vultus.models.landmark import Mesh
 from vultus.operating import table_for
-from vultus.types import Image
+from vultus.types import Face, Image
 
 KEY = SigningKey.of_seed(bytes(range(32)))
 MARK_KEY = MarkKey(bytes(range(32)))
@@ -169,7 +171,7 @@ class Layers:
 def cut(path: Path, analyzer: Analyzer) -> Image:
     image = read(path)
     (face,) = analyzer.detect(image)
-    return portrait(image, eyes(image, face, analyzer), format_of("passport")).image
+    return portrait(image, head(image, face, analyzer), format_of("passport")).image
 
 
 def embedding(image: Image, analyzer: Analyzer) -> np.ndarray:
@@ -252,6 +254,49 @@ def cost(
     }
 
 
+class Known:
+    """The faces and the mesh of one picture, for another that differs by a mark."""
+
+    def __init__(self, analyzer: Analyzer, image: Image) -> None:
+        self.analyzer, self.faces = analyzer, analyzer.detect(image)
+        self.mesh = mesh_of(image, self.faces[0], analyzer)
+
+    def detect(self, _: Image) -> tuple[Face, ...]:
+        return self.faces
+
+    def meshes(self, *_: object) -> tuple[Mesh, ...]:
+        return (self.mesh,)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.analyzer, name)
+
+
+def quality(masters: dict[str, Image], mark: marks.Mark, analyzer: Analyzer) -> dict[str, object]:
+    """By how much each scalar of quality moves through the mark: least and most.
+
+    With the points that the photo had before, and with points that are found anew.
+    """
+    moved: dict[str, dict[str, list[int]]] = {"same_points": {}, "found_anew": {}}
+    judged: Counter[str] = Counter()
+    for person, image in masters.items():
+        marked = mark.embed(image, MARK_KEY, f"TEST-{person}")
+        before = assess(image, analyzer)
+        for how, finder in (("same_points", Known(analyzer, image)), ("found_anew", analyzer)):
+            for old, new in zip(before.measures, assess(marked, finder).measures, strict=True):
+                if old.scalar is not None and new.scalar is not None:
+                    moved[how].setdefault(old.name, []).append(new.scalar - old.scalar)
+                judged[how] += old.passed != new.passed
+    return {
+        how: {
+            "n": len(masters),
+            "scalars_moved_by": {name: [min(by), max(by)] for name, by in rows.items()},
+            "most": max(abs(by) for found in rows.values() for by in found),
+            "rows_judged_otherwise": judged[how],
+        }
+        for how, rows in moved.items()
+    }
+
+
 def looks(masters: dict[str, Image], smiling: dict[str, Image]) -> dict[str, object]:
     """Distances of perceptual records: of compressed copies, of two photos of one person, of two people."""
     records = {person: perceptual_record(image) for person, image in masters.items()}
@@ -290,6 +335,7 @@ def main() -> int:
     made: dict[str, object] = {"mark": mark.name, "people": len(masters), "crops_refused": refused}
     for name, work in (
         ("cost", lambda: cost(masters, smiling, mark, analyzer)),
+        ("quality", lambda: quality(masters, mark, analyzer)),
         ("looks", lambda: looks(masters, smiling)),
         ("layers", lambda: matrix(masters, mark, analyzer)),
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def test_a_line_a_picture(vultus: Vultus, portrait: Path) -> None:
     (line,) = done.lines
     assert (line["source"], line["passed"], line["profile"], line["faces"]) == (str(portrait), False, "icao", 1)
     assert (line["size"], line["error"], line["notes"]) == ([540, 500], None, [])
-    assert line["crop"].keys() == {"box", "inside"}
+    assert line["crop"].keys() == {"box", "inside", "turned", "about"}
     rows = {row["name"]: row for row in line["measures"]}
     assert tuple(rows) == NAMES
     for name in NEEDS_MODEL:
@@ -170,6 +171,19 @@ def test_grey_and_transparent_pictures_are_assessed_and_told(
     done = vultus("document", "quality", tmp_path / "other.png")
     assert done.status == 1
     assert words in " ".join(done.out.split())
+
+
+def test_guides_of_one_name_do_not_overwrite_each_other(vultus: Vultus, portrait: Path, tmp_path: Path) -> None:
+    given = []
+    for folder, name in (("a", "same.png"), ("b", "same.png"), ("b", "Same.PNG")):
+        path = tmp_path / folder / "x" / "y" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        given.append(shutil.copy(portrait, path))
+    done = vultus("document", "quality", *given, "--draw", tmp_path / "drawn", "--json")
+    assert len(done.lines) == 3
+    assert "wrote 3 files" in done.err
+    drawn = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert drawn == {"x_y_same.jpg", "x_y_same-2.jpg", "x_y_Same-3.jpg"}
 
 
 def test_two_people(vultus: Vultus, portrait: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,22 @@ def test_annotated_pictures_tell_answers_apart(vultus: Vultus, pictures: dict[st
     assert colours["live"][1] > colours["live"][0] + 30  # green
     assert colours["attack"][0] > colours["attack"][2] + 60  # red
     assert np.ptp(colours["unknown"]) < 30  # grey
+
+
+def test_drawings_of_one_name_do_not_overwrite_each_other(
+    vultus: Vultus, pictures: dict[str, Path], clips: dict[str, Path], tmp_path: Path
+) -> None:
+    # The last three parts of a path make a name; these differ before that, and by case.
+    given = []
+    for folder, name in (("a", "same"), ("b", "same"), ("b", "SAME")):
+        for source in (pictures["live"], clips["live"]):
+            path = tmp_path / folder / "x" / "y" / f"{name}{source.suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            given.append(shutil.copy(source, path))
+    done = vultus("liveness", *given, "--stride", "8", "--draw", tmp_path / "drawn", "--json")
+    assert done.status == 0
+    drawn = sorted(path.name.casefold() for path in (tmp_path / "drawn").iterdir())
+    assert drawn == [f"x_y_same{number}{suffix}" for number in ("-2", "-3", "") for suffix in (".jpg", ".mp4")]
 
 
 @pytest.mark.parametrize(("name", "status", "live"), [("live", 0, True), ("attack", 1, False), ("unknown", 1, None)])

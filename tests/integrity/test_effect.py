@@ -10,7 +10,7 @@ import pytest
 from vultus.analyzer import Analyzer
 from vultus.geometry import align
 from vultus.images import read
-from vultus.integrity.crop import eyes, format_of, one_face, portrait
+from vultus.integrity.crop import format_of, head, one_face, portrait
 from vultus.integrity.marks import load
 from vultus.integrity.secret import MarkKey
 from vultus.operating import table_for
@@ -31,7 +31,7 @@ def test_portraits(data: Path, analyzer: Analyzer, mark_key: MarkKey) -> None:
     before, after = [], []
     for path in sorted((data / "portraits").glob("*_neutral.jpg"))[:6]:
         image = read(path)
-        plain = portrait(image, eyes(image, one_face(image, analyzer), analyzer), format_of("passport")).image
+        plain = portrait(image, head(image, one_face(image, analyzer), analyzer), format_of("passport")).image
         marked = load().embed(plain, mark_key, "TEST-0001")
         (probe,) = analyzer.analyze(read(path.with_name(path.name.replace("neutral", "smiling"))))
         for side, scores in ((plain, before), (marked, after)):

@@ -40,7 +40,7 @@ def detect(
     from vultus.models.quality import gate as refused_by
 
     analyzer = options.make_analyzer(
-        detector=detector, models=models, engine=engine, precision=precision, smallest=smallest
+        detector=detector, models=models, engine=engine, precision=precision, smallest=smallest, late=True
     )
     drawings = Drawings(draw, crops)
     waiting = list(pictures(sources))

@@ -45,7 +45,7 @@ def morph(
     from vultus import images
     from vultus.files import write_atomically
     from vultus.integrity import testmaterial
-    from vultus.integrity.crop import eyes, format_of, one_face, portrait
+    from vultus.integrity.crop import format_of, head, one_face, portrait
     from vultus.integrity.issuing import checked_target
     from vultus.integrity.morphing import face_points
     from vultus.integrity.morphing import morph as morphed
@@ -55,7 +55,7 @@ def morph(
         raise InputError(f"expected points out of mesh, five, got {points!r}")
     checked_target(output)
     target = output if WORD in output.stem.lower() else output.with_name(f"{output.stem}.{WORD}{output.suffix}")
-    analyzer = chosen.analyzer()
+    analyzer = chosen.analyzer(late=True)
     wanted = None if format == "none" else format_of(format)
     pictures, places, digests = [], [], []
     for path in (first, second):
@@ -63,7 +63,7 @@ def morph(
         try:
             image = images.read(data)
             if wanted is not None:
-                image = portrait(image, eyes(image, one_face(image, analyzer), analyzer), wanted).image
+                image = portrait(image, head(image, one_face(image, analyzer), analyzer), wanted).image
             places.append(face_points(image, one_face(image, analyzer), analyzer if points == "mesh" else None))
         except InputError as error:
             raise type(error)(f"{path}: {error}") from None

@@ -49,7 +49,7 @@ def quality(
     names = list(pictures(sources))
     if not names:
         raise InputError(f"no picture found in {', '.join(sources)}")
-    analyzer = options.make_analyzer(models=models, engine=engine)
+    analyzer = options.make_analyzer(models=models, engine=engine, late=True)
     drawn = Drawn(draw)
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv)) if csv is not None else None

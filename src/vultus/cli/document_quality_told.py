@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Self
 
-from vultus.cli.drawings import file_name
+from vultus.cli.drawings import Names
 from vultus.cli.growing_csv import GrowingCsv
 from vultus.cli.output import console, counted, error_console, print_json, table, warn
 from vultus.draw import annotate_document
@@ -14,14 +14,9 @@ from vultus.images import write
 from vultus.integrity.quality import Assessed, DocumentQuality, Limit, Measure, Profile
 from vultus.integrity.quality.names import NAMES
 from vultus.integrity.quality.scalars import MEASURES, NEEDS_MODEL
-from vultus.integrity.quality.values import NOT_ASSESSED
+from vultus.integrity.quality.values import NOT_ASSESSED, NOTICE
 
 __all__ = ["Drawn", "Table", "Told"]
-
-WHAT = (
-    "0-100: OFIQ's mapping over own raw measures, no OFIQ conformance; own: what OFIQ does not have or has "
-    "another way. A research estimate; whether a photo is accepted, the issuing authority decides."
-)
 
 
 class Told:
@@ -43,7 +38,7 @@ class Told:
         if self.json or not self._rows:
             return
         table(None, ("source", "pass", "what to do"), self._rows)
-        console().print(f"[dim]profile {self._profile.name}: {self._profile.title}. {WHAT}[/]", soft_wrap=True)
+        console().print(f"[dim]profile {self._profile.name}: {self._profile.title}. {NOTICE}[/]", soft_wrap=True)
 
     def picture(self, seen: Assessed) -> None:
         """One picture, or why it could not be assessed."""
@@ -95,7 +90,7 @@ def _sheet(seen: Assessed, quality: DocumentQuality, profile: Profile) -> None:
     for note in seen.notes:
         out.print(f"note: {note}", soft_wrap=True)
     out.print(f"[dim]{NOT_ASSESSED}: {', '.join(left)}[/]", soft_wrap=True)
-    out.print(f"[dim]{WHAT}[/]", soft_wrap=True)
+    out.print(f"[dim]{NOTICE}[/]", soft_wrap=True)
 
 
 def _cells(row: Measure) -> tuple[str, ...]:
@@ -171,20 +166,18 @@ class Drawn:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self._taken: set[str] = set()
+        self._names = Names()
+        self._written = 0
 
     def picture(self, seen: Assessed) -> None:
         """Draw the guides of one picture; one without a face is not written."""
         if self.folder is None or seen.picture is None or seen.quality is None:
             return
-        name = free = file_name(seen.name)
-        number = 2
-        while free in self._taken:
-            free, number = f"{name}-{number}", number + 1
-        self._taken.add(free)
-        write(self.folder / f"{free}.jpg", annotate_document(seen.picture.image, seen.quality))
+        path = self.folder / self._names.free(seen.name, ".jpg")
+        write(path, annotate_document(seen.picture.image, seen.quality))
+        self._written += 1
 
     def tell(self) -> None:
         """Say where the files are."""
-        if self._taken:
-            error_console().print(f"wrote {counted(len(self._taken), 'file')} to {self.folder}", soft_wrap=True)
+        if self._written:
+            error_console().print(f"wrote {counted(self._written, 'file')} to {self.folder}", soft_wrap=True)

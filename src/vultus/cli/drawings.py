@@ -13,7 +13,7 @@ from vultus.gallery import Identification
 from vultus.images import write
 from vultus.types import Box, Liveness
 
-__all__ = ["Drawings", "file_name", "live_mark", "mark_of"]
+__all__ = ["Drawings", "Names", "file_name", "live_mark", "mark_of"]
 
 
 def file_name(source: str) -> str:
@@ -23,11 +23,33 @@ def file_name(source: str) -> str:
     ('holiday_day_1_a', 'host_b')
     """
     bare = re.sub(r"^[a-z]+://", "", source.partition("?")[0])
-    parts = PurePosixPath(bare.replace("\\", "/")).with_suffix("").parts[-3:]
+    path = PurePosixPath(bare.replace("\\", "/"))
+    parts = (path.with_suffix("") if path.name else path).parts[-3:]
     return (
         re.sub(r"[^\w.-]+", "_", "_".join(part for part in parts if part not in ("/", "..", "."))).strip("._")
         or "picture"
     )
+
+
+class Names:
+    """The one rule by which commands name what they write: `file_name`, and no name twice in a call.
+
+    >>> names = Names()
+    >>> [names.free(source, ".jpg") for source in ("a/x/1/me.png", "b/x/1/me.png", "b/x/1/Me.tif")]
+    ['x_1_me.jpg', 'x_1_me-2.jpg', 'x_1_Me-3.jpg']
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def free(self, source: str, suffix: str = "") -> str:
+        """A file name for a source that no other source has; the second of a name ends in -2."""
+        base = file_name(source)
+        name, number = f"{base}{suffix}", 2
+        while name.casefold() in self._taken:  # some file systems do not tell case
+            name, number = f"{base}-{number}{suffix}", number + 1
+        self._taken.add(name.casefold())
+        return name
 
 
 def mark_of(person: Identification, *, landmarks: bool = False) -> Mark | None:
@@ -53,13 +75,13 @@ def live_mark(box: Box, answer: Liveness) -> Mark:
 
 
 class Drawings:
-    """The folders for annotated pictures and for faces; None for those not asked for."""
+    """The folders for annotated pictures and films and for faces; None for those not asked for."""
 
     def __init__(self, pictures: Path | None, faces: Path | None) -> None:
         self.pictures = pictures
         self.crops = faces
         self.written = 0
-        self._taken: set[str] = set()
+        self.names = Names()
 
     def faces(self, seen: Seen) -> None:
         """Draw and cut out what was found, without names."""
@@ -78,6 +100,10 @@ class Drawings:
         pairs = zip(seen.readings, seen.liveness, strict=True)
         self._write(seen, [live_mark(reading.face.box, answer) for reading, answer in pairs])
 
+    def film(self, source: str) -> Path | None:
+        """Where the annotated film of a source goes."""
+        return None if self.pictures is None else self.pictures / self.names.free(source, ".mp4")
+
     def tell(self) -> None:
         """Say where the files are."""
         places = [str(folder) for folder in (self.pictures, self.crops) if folder is not None]
@@ -87,7 +113,7 @@ class Drawings:
     def _write(self, seen: Seen, marks: Sequence[Mark], name: str | None = None) -> None:
         if seen.picture is None or (self.pictures is None and self.crops is None):
             return
-        name = self._free(name or file_name(seen.name))
+        name = self.names.free(seen.name if name is None else name)
         if self.pictures is not None:
             write(self.pictures / f"{name}.jpg", annotate(seen.picture.image, marks))
             self.written += 1
@@ -96,11 +122,3 @@ class Drawings:
                 if reading.aligned is not None:
                     write(self.crops / f"{name}.face{number}.png", reading.aligned)
                     self.written += 1
-
-    def _free(self, name: str) -> str:
-        """Two pictures of one name in different folders do not overwrite each other."""
-        free, number = name, 2
-        while free in self._taken:
-            free, number = f"{name}-{number}", number + 1
-        self._taken.add(free)
-        return free

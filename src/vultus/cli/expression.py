@@ -90,7 +90,7 @@ def expression(
     if draw is not None and (live := [name for name in films if is_stream(camera(name))]):
         raise InputError(f"{live[0]}: a live stream cannot be read twice and drawn; record it first")
     reader = _reader(model, chosen)
-    analyzer = chosen.analyzer(smallest=smallest)
+    analyzer = chosen.analyzer(smallest=smallest, late=True)
     curves, drawn = Curves(), Drawn(draw)
     with ExitStack() as stack:
         table = stack.enter_context(Table(csv, reader)) if csv is not None else None
@@ -178,8 +178,8 @@ def _video(name: str, looks: Iterator[Look], told: Told, curves: Curves, drawn: 
         found = [curve for curve in curves.all() if curve.source == name]
         if found or told.failed == failed:
             told.watched(name, found)
-        if kept is not None and drawn.folder is not None and kept.count:
-            draw_film(name, kept, drawn.folder / drawn.free(name, ".mp4"), quiet=quiet)
+        if kept is not None and kept.count and (path := drawn.film(name)) is not None:
+            draw_film(name, kept, path, quiet=quiet)
 
 
 def _page(html: Path, curves: Curves, reader: ExpressionReader, measured: str) -> None:

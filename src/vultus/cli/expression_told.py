@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from vultus.cli.drawings import file_name
+from vultus.cli.drawings import Names
 from vultus.cli.growing_csv import GrowingCsv
 from vultus.cli.output import console, counted, error_console, print_json, table, warn
 from vultus.draw import Bars, annotate_bars
@@ -143,7 +143,7 @@ class Drawn:
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
-        self._names: set[str] = set()
+        self._names = Names()
         self._pictures = 0
 
     def picture(self, shown: Shown) -> None:
@@ -152,17 +152,12 @@ class Drawn:
             return
         pairs = zip(shown.faces, shown.expressions, strict=True)
         bars = [Bars(face.box, answer.scores, answer.abstained) for face, answer in pairs]
-        write(self.folder / self.free(shown.name, ".jpg"), annotate_bars(shown.picture.image, bars))
+        write(self.folder / self._names.free(shown.name, ".jpg"), annotate_bars(shown.picture.image, bars))
         self._pictures += 1
 
-    def free(self, source: str, suffix: str) -> str:
-        """A file name for a source that no other source of this call has: the second of a name ends in -2."""
-        base = file_name(source)
-        name, number = f"{base}{suffix}", 2
-        while name.casefold() in self._names:  # some file systems do not tell case
-            name, number = f"{base}-{number}{suffix}", number + 1
-        self._names.add(name.casefold())
-        return name
+    def film(self, source: str) -> Path | None:
+        """Where the annotated film of a source goes."""
+        return None if self.folder is None else self.folder / self._names.free(source, ".mp4")
 
     def tell(self) -> None:
         """Say where the pictures are."""

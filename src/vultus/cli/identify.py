@@ -24,6 +24,7 @@ from vultus.errors import InputError, VultusError
 
 if TYPE_CHECKING:
     from vultus.bulk import Found, TrackFound
+    from vultus.cli.drawings import Drawings
     from vultus.gallery import Identification
     from vultus.gallery.normalising import Cohort
     from vultus.types import Liveness
@@ -96,6 +97,7 @@ def identify(
     unknown, without a name. Ends with status 1 when nobody was recognised.
     """
     from vultus.bulk import is_video, pictures
+    from vultus.cli.drawings import Drawings
     from vultus.gallery import Gallery
 
     names = list(pictures(sources, videos=True))
@@ -111,7 +113,7 @@ def identify(
     others = None if cohort is None else _cohort(cohort)
     analyzer = chosen.analyzer(smallest=smallest)
     with Gallery.open(gallery, analyzer=analyzer, create=False) as known:
-        printer = _Printer(json)
+        printer, drawings = _Printer(json), Drawings(draw, crops)
         asked: dict[str, Any]
         try:
             if stills:
@@ -125,10 +127,10 @@ def identify(
                     "cohort": others,
                     "require_live": require_live,
                 }
-                _pictures(known, analyzer, stills, printer, draw, crops, asked)
+                _pictures(known, analyzer, stills, printer, drawings, asked)
             for name in videos:
                 asked = {"fpir": fpir, "candidates": candidates, "require_live": require_live}
-                _video(known, analyzer, name, printer, draw, crops, stride, asked)
+                _video(known, analyzer, name, printer, drawings, stride, asked)
         finally:
             printer.finish()
     if printer.failed == len(names):
@@ -146,13 +148,9 @@ def _cohort(path: Path) -> Cohort:
         return others.cohort()
 
 
-def _pictures(
-    known: Any, analyzer: Any, names: list[str], printer: _Printer, draw: Path | None, crops: Path | None, asked: Any
-) -> None:
+def _pictures(known: Any, analyzer: Any, names: list[str], printer: _Printer, drawings: Drawings, asked: Any) -> None:
     from vultus.bulk import identify_pictures
-    from vultus.cli.drawings import Drawings
 
-    drawings = Drawings(draw, crops)
     with progress("identifying", len(names), quiet=printer.json) as advance:
         for found in identify_pictures(known, analyzer.parallel(), names, **asked):
             advance()
@@ -166,13 +164,11 @@ def _video(
     analyzer: Any,
     name: str,
     printer: _Printer,
-    draw: Path | None,
-    crops: Path | None,
+    drawings: Drawings,
     stride: int | None,
     asked: Any,
 ) -> None:
     from vultus.bulk import identify_video
-    from vultus.cli.drawings import file_name
     from vultus.cli.watching import annotate_video, camera, mark_found, write_faces
     from vultus.video import Following
 
@@ -189,18 +185,17 @@ def _video(
             )
             for track in work:
                 printer.track(name, track)
-                if draw is not None or crops is not None:
+                if drawings.pictures is not None or drawings.crops is not None:
                     found.append(track)
     except VultusError as error:
         if not isinstance(error, InputError):
             raise
         printer.failed += 1
         warn(str(error))
-    if crops is not None:
-        write_faces(found, crops, file_name(name))
-    if draw is not None and found:
-        marks = [mark_found(track) for track in found]
-        annotate_video(camera(name), marks, draw / f"{file_name(name)}.mp4", quiet=printer.json)
+    if drawings.crops is not None:
+        write_faces(found, drawings.crops, drawings.names.free(name))
+    if found and (path := drawings.film(name)) is not None:
+        annotate_video(camera(name), [mark_found(track) for track in found], path, quiet=printer.json)
 
 
 class _Printer:

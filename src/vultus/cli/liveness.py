@@ -14,6 +14,7 @@ from vultus.errors import InputError
 if TYPE_CHECKING:
     from vultus.analyzer import Analyzer
     from vultus.bulk import Seen, TrackChecked
+    from vultus.cli.drawings import Drawings
     from vultus.types import Box, Liveness
 
 __all__ = ["add_to"]
@@ -58,6 +59,7 @@ def liveness(
     judged is live, 1 when one is not or when none could be judged.
     """
     from vultus.bulk import is_video, pictures
+    from vultus.cli.drawings import Drawings
 
     names = list(pictures(sources, videos=True))
     if not names:
@@ -66,18 +68,20 @@ def liveness(
     name = model or (MULTIMODAL if multimodal else "rgb")
     if multimodal and (len(names) != 1 or is_video(names[0]) or name != MULTIMODAL):
         raise InputError(f"--depth and --ir go with one picture and --model {MULTIMODAL}; give the pictures one by one")
-    analyzer = chosen.analyzer(smallest=smallest).with_liveness(name)
-    printer = _Printer(json)
+    # In films the recogniser tells when one face gives way to another.
+    late = not any(map(is_video, names))
+    analyzer = chosen.analyzer(smallest=smallest, late=late).with_liveness(name)
+    printer, drawings = _Printer(json), Drawings(draw, None)
     if multimodal:
         _beside(analyzer, names[0], (depth, ir, depth_scale), printer, chosen)
         names = []
     stills = [name for name in names if not is_video(name)]
     try:
         if stills:
-            _pictures(analyzer, stills, printer, draw)
+            _pictures(analyzer, stills, printer, drawings)
         for name in names:
             if is_video(name):
-                _video(analyzer, name, printer, draw, stride)
+                _video(analyzer, name, printer, drawings, stride)
     finally:
         printer.finish()
     if names and printer.failed == len(names):
@@ -108,11 +112,9 @@ def _beside(
         printer.answer(source, face.box, answer, {"face": number}, str(number))
 
 
-def _pictures(analyzer: Analyzer, names: list[str], printer: _Printer, draw: Path | None) -> None:
+def _pictures(analyzer: Analyzer, names: list[str], printer: _Printer, drawings: Drawings) -> None:
     from vultus.bulk import read_pictures
-    from vultus.cli.drawings import Drawings
 
-    drawings = Drawings(draw, None)
     with progress("checking", len(names), quiet=printer.json) as advance:
         for seen in read_pictures(names, analyzer.parallel(), embed=False, live=True):
             advance()
@@ -122,9 +124,8 @@ def _pictures(analyzer: Analyzer, names: list[str], printer: _Printer, draw: Pat
     drawings.tell()
 
 
-def _video(analyzer: Analyzer, name: str, printer: _Printer, draw: Path | None, stride: int | None) -> None:
+def _video(analyzer: Analyzer, name: str, printer: _Printer, drawings: Drawings, stride: int | None) -> None:
     from vultus.bulk import check_video
-    from vultus.cli.drawings import file_name
     from vultus.cli.watching import annotate_video, camera, mark_checked
     from vultus.video import Following
 
@@ -139,13 +140,13 @@ def _video(analyzer: Analyzer, name: str, printer: _Printer, draw: Path | None, 
             )
             for found in work:
                 printer.track(name, found)
-                if draw is not None:
+                if drawings.pictures is not None:
                     marks.append(mark_checked(found))
     except InputError as error:
         printer.failed += 1
         warn(str(error))
-    if draw is not None and marks:
-        annotate_video(camera(name), marks, draw / f"{file_name(name)}.mp4", quiet=printer.json)
+    if marks and (path := drawings.film(name)) is not None:
+        annotate_video(camera(name), marks, path, quiet=printer.json)
 
 
 class _Printer:

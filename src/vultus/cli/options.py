@@ -81,10 +81,10 @@ class Chosen:
     engine: EngineOption = "openvino"
     precision: PrecisionOption = "auto"
 
-    def analyzer(self, *, smallest: float = 16.0) -> Analyzer:
-        """The analyzer for them; model files are fetched with a word about it."""
+    def analyzer(self, *, smallest: float = 16.0, late: bool = False) -> Analyzer:
+        """The analyzer for them; model files are fetched with a word about it. late: the recogniser is not needed."""
         named = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
-        return make_analyzer(**named, smallest=smallest)
+        return make_analyzer(**named, smallest=smallest, late=late)
 
 
 DEFAULTS = Chosen()
@@ -127,14 +127,18 @@ def make_analyzer(
     engine: str = "openvino",
     precision: str = "auto",
     smallest: float = 16.0,
+    late: bool = False,
 ) -> Analyzer:
-    """The analyzer that the options describe; model files are fetched with a word about it."""
+    """The analyzer that the options describe; model files are fetched with a word about it.
+
+    late: a recogniser that is not needed is not fetched, and its file is not opened.
+    """
     if profile not in PROFILES:
         raise InputError(f"expected a profile out of {', '.join(PROFILES)}, got {profile!r}")
     settings = engine_options(engine, precision)
     name = embedder or PROFILES[profile]
-    _announce(detector, name, models)
-    return _loaded(detector, name, settings, models, smallest)
+    _announce(detector, None if late else name, models)
+    return _loaded(detector, name, settings, models, smallest, late)
 
 
 def engine_options(engine: str, precision: str) -> EngineOptions:
@@ -147,20 +151,22 @@ def engine_options(engine: str, precision: str) -> EngineOptions:
 
 
 @cache
-def _loaded(detector: str, embedder: str, engine: EngineOptions, models: Path | None, smallest: float) -> Analyzer:
+def _loaded(
+    detector: str, embedder: str, engine: EngineOptions, models: Path | None, smallest: float, late: bool
+) -> Analyzer:
     """One analyzer for the same options, however many commands run in this process."""
     from vultus.analyzer import Analyzer
 
-    return Analyzer(detector=detector, embedder=embedder, engine=engine, models=models, smallest=smallest)
+    return Analyzer(detector=detector, embedder=embedder, engine=engine, models=models, smallest=smallest, late=late)
 
 
-def _announce(detector: str, embedder: str, models: Path | None) -> None:
+def _announce(detector: str, embedder: str | None, models: Path | None) -> None:
     """Say, before a first download, what comes from where and under which licence."""
     from vultus import registry, weights
     from vultus.cli.output import error_console
     from vultus.models.embed.own import is_path
 
-    names = [detector] if is_path(embedder) else [detector, embedder]
+    names = [detector] if embedder is None or is_path(embedder) else [detector, embedder]
     for name in names:
         card = registry.card(name)
         for source in registry.sources(card):

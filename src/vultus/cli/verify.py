@@ -126,13 +126,14 @@ def _worth(evidence: Evidence) -> str:
 
 def _draw(folder: Path, sides: object) -> None:
     """Both pictures with the face that was compared."""
-    from vultus.cli.drawings import file_name
+    from vultus.cli.drawings import Names
     from vultus.draw import Mark, annotate
     from vultus.images import read, write
     from vultus.verification import Side
 
+    names = Names()
     for side in sides:  # type: ignore[attr-defined]
         assert isinstance(side, Side)
         if side.reading is not None:
             mark = Mark(side.reading.face.box, "compared", "face", None, side.reading.face.landmarks)
-            write(folder / f"{file_name(side.name)}.jpg", annotate(read(side.name), [mark]))
+            write(folder / names.free(side.name, ".jpg"), annotate(read(side.name), [mark]))

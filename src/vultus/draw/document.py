@@ -13,7 +13,7 @@ from vultus.draw.frames import INK, SHADE, Colour
 from vultus.draw.marks import checked
 from vultus.integrity.quality.points import crown_of
 from vultus.integrity.quality.values import DocumentQuality
-from vultus.types import Box, Image
+from vultus.types import Image
 
 __all__ = ["annotate_document"]
 
@@ -42,7 +42,7 @@ def annotate_document(image: Image, quality: DocumentQuality) -> Image:
     _head(canvas, crown_of(points) * scale, points.chin * scale, points.oval * scale, line)
     _eyes(canvas, points.right_eye * scale, points.left_eye * scale, line)
     if quality.crop.inside:
-        _cut(canvas, quality.crop.box, scale, line)
+        _cut(canvas, quality.crop.corners * scale - 0.5, line)
     return np.ascontiguousarray(np.vstack([canvas, _strip(quality, canvas.shape[1])]))
 
 
@@ -67,10 +67,8 @@ def _head(canvas: Image, crown: Point, chin: Point, oval: Point, line: int) -> N
         _path(canvas, np.stack([end - half * aside, end + half * aside]), _HEAD, line)
 
 
-def _cut(canvas: Image, box: Box, scale: float, line: int) -> None:
-    x1, y1, x2, y2 = (value * scale for value in (box.x1, box.y1, box.x2 - 1, box.y2 - 1))
-    corners = [np.array(corner) for corner in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
-    for start, end in zip(corners, [*corners[1:], corners[0]], strict=True):
+def _cut(canvas: Image, corners: NDArray[np.float64], line: int) -> None:
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         _dashes(canvas, start, end, _CUT, line)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from vultus.errors import ConflictError, InputError
 from vultus.integrity import marks
 from vultus.integrity.canonical import parse
-from vultus.integrity.crop import Detector, Format, Portrait, eyes, one_face, portrait
+from vultus.integrity.crop import Detector, Format, Portrait, head, one_face, portrait
 from vultus.integrity.keys import SigningKey
 from vultus.integrity.manifest import Manifest, embed_manifest, read_manifest
 from vultus.integrity.pixels import Exact, decode, encode
@@ -84,7 +84,7 @@ def issue(
     """
     doc_id = new_doc_id() if doc_id is None else checked_doc_id(doc_id)
     face = one_face(image, detector)
-    cut = None if format is None else portrait(image, eyes(image, face, detector), format)
+    cut = None if format is None else portrait(image, head(image, face, detector), format)
     plain = image if cut is None else cut.image
     marked = plain if mark_key is None else marks.load(mark).embed(plain, mark_key, doc_id)
     name = None if mark_key is None else mark

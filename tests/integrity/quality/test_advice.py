@@ -60,6 +60,16 @@ def test_where_there_is_room_the_picture_is_cut_instead() -> None:
     assert said("HeadSize", 0.9) == "move back"
 
 
+def test_the_picture_is_turned_before_it_is_cut() -> None:
+    def way(turned: float) -> str:
+        return said("HeadSize", 0.1, crop=Crop(ROOM.box, inside=True, turned=turned, about=(60.2, 70.7)))
+
+    cut = "cut it to 100 x 129 pixels from (10, 20)"
+    assert way(3.04) == f"turn the picture 3.0 degrees clockwise about (60, 71), then {cut}"
+    assert way(-12.36) == f"turn the picture 12.4 degrees anticlockwise about (60, 71), then {cut}"
+    assert way(0.4) == "cut the picture to 100 x 129 pixels from (10, 20)"
+
+
 def test_numbers_that_help() -> None:
     assert said("InterEyeDistance", 43.3, low=True, asked=90) == (
         "move closer or use more pixels: 43 between the eyes, 90 are asked for"

@@ -79,6 +79,14 @@ def test_side_has_the_sign_of_the_brighter_cheek(right: int, left: int) -> None:
     assert m.light_of(face_of(image[:, ::-1].copy())).side == pytest.approx(-m.light_of(face_of(image)).side)
 
 
+def test_cheeks_one_step_apart_are_nearly_alike_in_the_dark_too() -> None:
+    # 59 and 60 of 255 lie on both sides of where luminance is rounded: 11.15 and 11.52 of 255.
+    image = plain((59, 59, 59))
+    image[:, 100:] = 60
+    assert m.luminance(image)[0, [0, 199]].tolist() == [11, 12]
+    assert m.light_of(face_of(image)).uniformity > 0.5
+
+
 def test_colour_is_natural_for_skin_and_not_for_blue() -> None:
     assert m.light_of(face_of(plain())).colour == 0
     assert m.light_of(face_of(plain((80, 110, 200)))).colour == 100

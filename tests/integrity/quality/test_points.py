@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vultus.integrity.quality import Points
+from vultus.integrity.crop import EYES_TO_HEAD
+from vultus.integrity.quality import Crop, Points
 from vultus.integrity.quality import points as p
 from vultus.models.landmark import Mesh
 from vultus.models.landmark.measures import INNER_LIPS, mean_face
+from vultus.types import Box
 
 Placed = Callable[..., Mesh]
 
@@ -44,16 +46,26 @@ def test_the_crown_is_twice_as_far_from_the_chin_as_the_eyes(placed: Placed) -> 
     assert crown[1] < points.oval[:, 1].min()
 
 
-@given(st.floats(20, 300), st.floats(100, 900), st.floats(100, 900))
-def test_the_cut_has_a_documents_shape_and_the_head_in_it(placed: Placed, scale: float, x: float, y: float) -> None:
-    points = p.points_of(placed(scale, at=(x, y)))
+@given(st.floats(20, 300), st.floats(-25, 25), st.floats(100, 900), st.floats(100, 900))
+def test_the_cut_has_a_documents_shape_and_the_head_in_it(
+    placed: Placed, scale: float, turn: float, x: float, y: float
+) -> None:
+    points = p.points_of(placed(scale, turn, (x, y)))
     crop = p.crop_of(points, (1000, 1000))
     assert crop.box.width / crop.box.height == pytest.approx(35 / 45)
-    assert points.drop / p.EYES_TO_HEAD / crop.box.height == pytest.approx(0.75)
-    assert (points.eyes[1] - crop.box.y1) / crop.box.height == pytest.approx(0.45)
-    assert crop.box.y1 < p.crown_of(points)[1]
-    fits = min(crop.box.x1, crop.box.y1) >= 0 and max(crop.box.x2, crop.box.y2) <= 1000
-    assert crop.inside or not fits
+    assert points.drop / EYES_TO_HEAD / crop.box.height == pytest.approx(0.75)
+    assert (points.eyes[1] + 0.5 - crop.box.y1) / crop.box.height == pytest.approx(0.45)
+    assert crop.turned == pytest.approx(-turn, abs=0.5)  # the eyes of the mean face are not quite level
+    fits = crop.corners.min() >= -1 and crop.corners.max() <= 1001
+    assert crop.inside == fits or abs(crop.corners.min() + 1) < 1 or abs(crop.corners.max() - 1001) < 1
+
+
+def test_the_corners_of_the_cut_go_with_the_turn() -> None:
+    level = Crop(Box(10, 20, 110, 150), inside=True)
+    assert level.corners.tolist() == [[10, 20], [110, 20], [110, 150], [10, 150]]
+    # A quarter clockwise brings what is left of the middle above it, so the top of the cut lies at the left before.
+    turned = Crop(Box(10, 20, 110, 150), inside=True, turned=90, about=(59.5, 79.5))
+    np.testing.assert_allclose(turned.corners, [[0, 130], [0, 30], [130, 30], [130, 130]], atol=1e-9)
 
 
 @given(st.floats(30, 400), st.floats(-180, 180), st.floats(0, 800), st.floats(0, 800))
@@ -105,6 +117,24 @@ def test_one_wild_point_does_not_turn_the_face(placed: Placed) -> None:
         float(np.linalg.norm(second.right_eye - second.left_eye)), rel=0.06
     )
     assert abs(second.left_eye[1] - second.right_eye[1]) < 4
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 12))
+def test_points_that_move_a_little_move_the_face_a_little(seed: int, spread: float) -> None:
+    # With points that are either in or out, faces would jump by up to ten pixels.
+    rng = np.random.default_rng(seed)
+    five = p.TEMPLATE + rng.normal(0, spread, (5, 2))
+    eyes = [upright_eyes(five + rng.normal(0, 0.1, (5, 2))) for _ in range(4)]
+    assert np.abs(np.diff(eyes, axis=0)).max() < 1.5
+
+
+def upright_eyes(five: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where the eyes come to lie in the square of 616 pixels, by the eyes, nose and corners of the mouth."""
+    right, left, nose, right_mouth, left_mouth = five
+    hull = np.array([(200.0, 200.0), (420, 200), (420, 500), (200, 500)])
+    points = Points(right, left, nose, right_mouth, left_mouth, (right_mouth + left_mouth) / 2, hull[3], hull, hull)
+    face = p.upright(np.zeros((8, 8, 3), np.uint8), points)
+    return face.left_eye - face.right_eye
 
 
 def lips(gap: float) -> Mesh:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from vultus.errors import InputError, NotFoundError
+from vultus.integrity.crop import EYES_TO_HEAD, format_of
 from vultus.integrity.quality import PROFILES, Limit, profile
 from vultus.integrity.quality.names import NAMES, OWN_UNITS, UNITS
 from vultus.integrity.quality.scalars import MEASURES, NEEDS_MODEL
@@ -40,11 +41,46 @@ def test_shipped_profiles_say_where_each_limit_comes_from(name: str) -> None:
     assert {limit.basis for limit in found.limits.values()} == {"secondary", "choice"}
 
 
-def test_published_limits_stand_as_they_are_reported() -> None:
+def test_reported_limits_stand_as_they_are_reported() -> None:
     limits = profile("icao").limits
-    assert [(limits[name].low, limits[name].high) for name in ("own: yaw", "own: roll")] == [(-5, 5), (-8, 8)]
-    assert limits["InterEyeDistance"].low == 90
-    assert (limits["own: horizontal position"].low, limits["own: horizontal position"].high) == (0.45, 0.55)
+    reported = {name: limit for name, limit in limits.items() if limit.basis == "secondary"}
+    assert {name: (limit.low, limit.high) for name, limit in reported.items()} == {
+        "SingleFacePresent": (-math.inf, 0),
+        "own: yaw": (-5, 5),
+        "own: roll": (-8, 8),
+        "InterEyeDistance": (90, math.inf),
+    }
+    assert all("as quoted" in limit.why or "reports it" in limit.why for limit in reported.values())
+    # 70 to 80 % from chin to crown, a twentieth more either way.
+    head = limits["HeadSize"]
+    assert (head.low, head.high) == pytest.approx((0.7 * EYES_TO_HEAD / 1.05, 0.8 * EYES_TO_HEAD * 1.05), abs=0.005)
+
+
+@pytest.mark.parametrize("format", ["passport", "passport-large"])
+def test_what_issuing_cuts_is_within_the_limits(format: str) -> None:
+    limits, made = profile("icao").limits, format_of(format)
+    (width, height), drop = made.size_wh, made.share * EYES_TO_HEAD
+    assert limits["HeadSize"].holds(drop)
+    assert limits["own: vertical position"].holds(made.eyes_down)
+    assert limits["own: shape"].holds(width / height)
+    assert limits["MarginAboveOfTheFaceImage"].holds(made.eyes_down / drop)
+    assert limits["MarginBelowOfTheFaceImage"].holds((1 - made.eyes_down) / drop)
+    # The longest of 100 faces has 1.96 distances of the eyes from there to the chin.
+    assert limits["InterEyeDistance"].holds(drop * height / 1.96)
+
+
+def test_what_passes_before_the_cut_has_room_for_it() -> None:
+    limits, made = profile("capture").limits, format_of("passport")
+    (width, height), drop = made.size_wh, made.share * EYES_TO_HEAD
+    needed = {
+        "LeftwardCropOfTheFaceImage": width / height / 2 / drop * 1.96 + 0.5,
+        "RightwardCropOfTheFaceImage": width / height / 2 / drop * 1.96 + 0.5,
+        "MarginAboveOfTheFaceImage": made.eyes_down / drop,
+        "MarginBelowOfTheFaceImage": (1 - made.eyes_down) / drop,
+    }
+    for name, room in needed.items():
+        assert limits[name].of == "raw"
+        assert room <= limits[name].low < 1.15 * room
 
 
 def test_an_own_file(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ FRAMING = frozenset(
     }
 )
 
+LEVEL = 0.5  # degrees that nobody sees
+
 # By measure: what to do when the value is too low, and when it is too high.
 PLAIN: dict[str, tuple[str, str]] = {
     "LuminanceMean": ("put more light on the face, or expose longer", "put less light on the face, or expose shorter"),
@@ -66,9 +68,19 @@ def advice_for(name: str, raw: float, *, low: bool, side: float, faces: int, ask
     if name == "InterEyeDistance":
         return f"move closer or use more pixels: {raw:.0f} between the eyes, {asked:g} are asked for"
     if name in FRAMING and crop.inside:
-        x1, y1, x2, y2 = crop.box.round()
-        return f"cut the picture to {x2 - x1} x {y2 - y1} pixels from ({x1}, {y1})"
+        return _cut(crop)
     return PLAIN[name][0 if low else 1] if name in PLAIN else ""
+
+
+def _cut(crop: Crop) -> str:
+    """What `vultus document issue` would do."""
+    x1, y1, x2, y2 = crop.box.round()
+    size = f"{x2 - x1} x {y2 - y1} pixels from ({x1}, {y1})"
+    if abs(crop.turned) < LEVEL:
+        return f"cut the picture to {size}"
+    x, y = map(round, crop.about)
+    way = "clockwise" if crop.turned > 0 else "anticlockwise"
+    return f"turn the picture {abs(crop.turned):.1f} degrees {way} about ({x}, {y}), then cut it to {size}"
 
 
 def _degrees(count: int) -> str:

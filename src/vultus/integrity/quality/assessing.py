@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from vultus.errors import NoFaceError
+from vultus.integrity.crop import mesh_of
 from vultus.integrity.quality.advice import advice_for
 from vultus.integrity.quality.light import background, light_of
 from vultus.integrity.quality.names import NAMES, OWN_UNITS, UNITS
@@ -33,6 +34,7 @@ AWAY = 20.0  # distance of the camera over that of the eyes: about 1.25 m, as po
 PRESENT = 0.5  # presence of the mesh under which a find is not taken for a face
 HULL = "whole face, what covers it included: OFIQ leaves that out by a network"
 NOTES: Mapping[str, str] = {
+    "IlluminationUniformity": "a pixel counts for both levels that its luminance lies between, where OFIQ rounds",
     "UnderExposurePrevention": HULL,
     "OverExposurePrevention": HULL,
     "EyesOpen": "mean lid gap, where OFIQ takes the largest",
@@ -75,7 +77,7 @@ def assess(
     if not faces:
         raise NoFaceError("expected a face, none was found; take the picture from the front, with light on the face")
     face = faces[0]
-    (mesh,) = analyzer.meshes(image, [face])
+    mesh = mesh_of(image, face, analyzer)
     if mesh.presence < PRESENT:
         raise NoFaceError("expected a face, what was found does not look like one up close; show the whole face")
     size_wh = (image.shape[1], image.shape[0])

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.geometry import similarity
+from vultus.integrity.crop import CHIN, DEFAULT_FORMAT, EYES_TO_HEAD, MOUTH, NOSE, cut, format_of
 from vultus.integrity.quality.values import Crop, Points
 from vultus.models.landmark import Mesh
 from vultus.models.landmark.measures import FACE_OVAL, INNER_LIPS, LEFT_EYE, RIGHT_EYE
-from vultus.types import Box, Image
+from vultus.types import Image
 
 __all__ = ["SIDE", "Upright", "crop_of", "crown_of", "eye_widths", "lip_gap", "points_of", "upright"]
 
 SIDE = 616  # pixels of the upright square
 # Where eye centres, nose tip and mouth corners lie in it, the picture's left first: OFIQ's published template.
 TEMPLATE = np.array([(251, 272), (364, 272), (308, 336), (262, 402), (355, 402)], dtype=np.float64)
+OFF = 8.0  # pixels of it beyond which a point counts less than half; faces differ from the template by that much
+ROUNDS = 50  # until a point that is far off no longer counts
 
-NOSE, CHIN, LIPS = 4, 152, (13, 14)
-RIGHT_MOUTH, LEFT_MOUTH = 61, 291
+LIPS = (13, 14)
 JAW = tuple(FACE_OVAL[FACE_OVAL.index(356) : FACE_OVAL.index(127) + 1])  # from beside one eye round the chin
 BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)  # upper edges
-
-# The crown hides under the hair: eyes to chin is 49 % of chin to crown in adults (Farkas 1994, both sexes).
-EYES_TO_HEAD = 0.49
-# Within what ISO/IEC 19794-5 allows: head 75 % of the height, eyes 45 % from the top, 35 x 45 mm.
-HEAD_SHARE, EYE_HEIGHT, SHAPE = 0.75, 0.45, 35 / 45
 
 
 def points_of(mesh: Mesh) -> Points:
@@ -40,8 +35,8 @@ def points_of(mesh: Mesh) -> Points:
         right_eye=right,
         left_eye=left,
         nose=at[NOSE],
-        right_mouth=at[RIGHT_MOUTH],
-        left_mouth=at[LEFT_MOUTH],
+        right_mouth=at[MOUTH[0]],
+        left_mouth=at[MOUTH[1]],
         mouth=at[list(LIPS)].mean(axis=0),
         chin=at[CHIN],
         oval=at[list(FACE_OVAL)],
@@ -71,13 +66,9 @@ def crown_of(points: Points) -> NDArray[np.float64]:
 
 
 def crop_of(points: Points, size_wh: tuple[int, int]) -> Crop:
-    """The cut for a document around a head, upright as the picture is."""
-    height = points.drop / EYES_TO_HEAD / HEAD_SHARE
-    width = height * SHAPE
-    middle = float((points.eyes[0] + points.chin[0]) / 2)
-    left, top = middle - width / 2, float(points.eyes[1]) - EYE_HEIGHT * height
-    box = Box(left, top, left + width, top + height)
-    return Crop(box, box.round() == box.clip(size_wh).round())
+    """The cut for a passport photo around a head, the very one that issuing makes."""
+    asked = cut(np.stack([points.right_eye, points.left_eye, points.chin]), format_of(DEFAULT_FORMAT))
+    return Crop(asked.box, not asked.missing(size_wh), asked.turned, asked.middle)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,9 +84,9 @@ class Upright:
 
 
 def upright(image: Image, points: Points) -> Upright:
-    """Turn, scale and shift a face as OFIQ does, by least median of squares over five points."""
+    """Turn, scale and shift a face onto OFIQ's template, by five points."""
     seen = np.array([points.right_eye, points.left_eye, points.nose, points.right_mouth, points.left_mouth])
-    matrix = _least_median(seen, TEMPLATE)
+    matrix = _robust(seen, TEMPLATE)
     hull = points.hull @ matrix[:, :2].T + matrix[:, 2]
     x1, y1 = np.clip(np.floor(hull.min(axis=0)).astype(int) - 2, 0, SIDE - 1).tolist()
     x2, y2 = np.clip(np.ceil(hull.max(axis=0)).astype(int) + 3, (x1 + 1, y1 + 1), SIDE).tolist()
@@ -119,24 +110,18 @@ def upright(image: Image, points: Points) -> Upright:
     )
 
 
-def _least_median(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The similarity through two of five points whose median error over all is least, refined on the near ones.
+def _robust(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The similarity of five points to five others in which a point counts the less the farther it lies off.
 
-    With five points every pair can be tried, so that nothing is left to chance. Rousseeuw 1984.
+    Cauchy's weights, from all points alike (Holland and Welsch 1977). Points that are either in or out, as in
+    OFIQ's least median of squares, let a face jump when one moves by a tenth of a pixel.
     """
-    best, median = similarity(source, target), np.inf
-    for pair in combinations(range(len(source)), 2):
-        matrix = similarity(source[list(pair)], target[list(pair)])
-        found = float(np.median(_errors(matrix, source, target)))
-        if found < median:
-            best, median = matrix, found
-    # Rousseeuw and Leroy 1987: robust standard deviation, and what lies within 2.5 of it.
-    scale = 2.5 * 1.4826 * (1 + 5 / (len(source) - 2)) * np.sqrt(median)
-    near = _errors(best, source, target) <= max(scale, 1e-3) ** 2
-    return similarity(source[near], target[near]) if near.sum() >= 2 else best
-
-
-def _errors(
-    matrix: NDArray[np.float64], source: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.asarray(((source @ matrix[:, :2].T + matrix[:, 2] - target) ** 2).sum(axis=1))
+    here, there = source @ (1, 1j), target @ (1, 1j)
+    weights = np.ones(len(here))
+    for _ in range(ROUNDS):
+        share = weights / weights.sum()
+        a, b = share @ here, share @ there
+        turn = (share * (here - a).conj()) @ (there - b) / max(float(share @ np.abs(here - a) ** 2), 1e-9)
+        shift = b - turn * a
+        weights = 1 / (1 + (np.abs(turn * here + shift - there) / OFF) ** 2)
+    return np.array([(turn.real, -turn.imag, shift.real), (turn.imag, turn.real, shift.imag)])
