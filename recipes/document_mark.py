@@ -53,6 +53,7 @@ class Training:
     rate: float = 1e-3
     reveal: float = 0.75  # weight of the secret in the loss
     covers: int = 2000
+    grain: float = 0.0  # levels: deviation of noise in the covers, at most; their contrast varies with it
     seed: int = 0
     bf16: bool = True
 
@@ -61,8 +62,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
     training = Training(
-        options.method, options.steps, options.batch, options.rate, options.reveal, options.covers, options.seed,
-        not options.fp32,
+        options.method, options.steps, options.batch, options.rate, options.reveal, options.covers, options.grain,
+        options.seed, not options.fp32,
     )  # fmt: skip
     folder = options.out / options.method
     try:
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--rate", type=float, default=Training.rate)
     made.add_argument("--reveal", type=float, default=Training.reveal)
     made.add_argument("--covers", type=int, default=Training.covers)
+    made.add_argument("--grain", type=float, default=Training.grain, help="levels of noise in the covers, at most")
     made.add_argument("--seed", type=int, default=0)
     made.add_argument("--every", type=int, default=250, help="steps between two looks at the covers that decide")
     made.add_argument("--threads", type=int, default=1)
@@ -124,15 +126,26 @@ def _sized(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
-def batch_of(pictures: Sequence[NDArray[np.uint8]], rng: np.random.Generator, size: int) -> Tensor:
-    """Random crops, mirrored by chance, (B, 3, 128, 128) in 0..1."""
+def batch_of(pictures: Sequence[NDArray[np.uint8]], rng: np.random.Generator, size: int, grain: float = 0.0) -> Tensor:
+    """Random crops, mirrored by chance, (B, 3, 128, 128) in 0..1.
+
+    grain: where above 0, contrast is drawn from 0.7 to 1.6 and noise of up to so many levels is added, since
+    cloth and hair are rougher than these faces.
+    """
     found = []
     for index in rng.integers(len(pictures), size=size):
         picture = pictures[index]
         top, left = (int(rng.integers(side - SIDE + 1)) for side in picture.shape[:2])
         crop = picture[top : top + SIDE, left : left + SIDE]
-        found.append(crop[:, ::-1] if rng.random() < 0.5 else crop)
+        crop = crop[:, ::-1] if rng.random() < 0.5 else crop
+        found.append(_roughened(crop, rng, grain) if grain else crop)
     return torch.from_numpy(np.stack(found).transpose(0, 3, 1, 2).astype(np.float32) / 255)
+
+
+def _roughened(crop: NDArray[np.uint8], rng: np.random.Generator, grain: float) -> NDArray[np.uint8]:
+    mean, gain = crop.mean(), rng.uniform(0.7, 1.6)
+    noise = rng.normal(0, rng.uniform(0, grain), crop.shape)
+    return np.clip(np.rint(mean + gain * (crop - mean) + noise), 0, 255).astype(np.uint8)
 
 
 def bits_of(rng: np.random.Generator, size: int, side: int) -> Tensor:
@@ -175,7 +188,7 @@ def fit(training: Training, data: Path, folder: Path, *, every: int = 250) -> tu
             rng = np.random.default_rng([training.seed, step])
             for group in optimiser.param_groups:
                 group["lr"] = training.rate * min(1.0, (training.steps - step) / (0.5 * training.steps))
-            cover, bits = batch_of(train, rng, training.batch), bits_of(rng, training.batch, SIDE)
+            cover, bits = batch_of(train, rng, training.batch, training.grain), bits_of(rng, training.batch, SIDE)
             secret = hiding.upsampled(bits)
             with torch.autocast("cpu", torch.bfloat16, enabled=training.bf16):
                 residual = hide(cover, secret).float()
@@ -211,7 +224,7 @@ def looked_at(
     hide.eval()
     show.eval()
     rng = np.random.default_rng(7)
-    cover, bits = batch_of(pictures, rng, 48), bits_of(rng, 48, SIDE)
+    cover, bits = batch_of(pictures, rng, 48, training.grain), bits_of(rng, 48, SIDE)
     secret = hiding.upsampled(bits)
     hidden = hiding.rounded(cover + hide(cover, secret))
     shown = show(hidden)

@@ -237,3 +237,64 @@ def test_another_orientation_is_told(ask: Ask, marked: Image, vsig: bytes) -> No
     found = ask(saved(marked, "PNG", exif=exif), vsig)
     assert found.intact
     assert "orientation: EXIF 6, signed with 1: programs show it turned" in found.evidence
+
+
+@pytest.fixture(scope="module")
+def deep(astronaut: Image, mark_key: MarkKey) -> Image:
+    return marks.load("deep").embed(np.ascontiguousarray(astronaut[:224, 112:336]), mark_key, DOC)
+
+
+@pytest.fixture(scope="module")
+def deep_vsig(deep: Image, office: SigningKey) -> bytes:
+    return sign(decode(encode(deep, {DOC_ID: DOC})), office, DOC, created=NOW, mark="deep")
+
+
+def test_a_deep_mark_as_issued(ask: Ask, deep: Image, deep_vsig: bytes) -> None:
+    found = ask(encode(deep, {DOC_ID: DOC}), deep_vsig)
+    assert found.mark is not None
+    assert (found.intact, found.mark.mark, found.mark.state, found.manipulation) == (True, "deep", "intact", "intact")
+    assert any("hidden bits are read" in line for line in found.evidence)
+    assert not any(line.startswith("kind:") for line in found.evidence)
+
+
+def test_a_deep_mark_names_a_kind_or_says_that_it_cannot(ask: Ask, deep: Image, deep_vsig: bytes) -> None:
+    changed = np.clip(np.rint(deep + np.random.default_rng(0).normal(0, 8, deep.shape)), 0, 255).astype(np.uint8)
+    found = ask(encode(changed), deep_vsig)
+    assert found.mark is not None
+    assert not found.intact
+    assert found.mark.state != "intact"
+    assert found.manipulation in ("noise", "not determined")
+    told = "kind of manipulation not determined" if found.manipulation_probability is None else "probably noise"
+    assert told in found.verdict
+    assert any(line.startswith(f"kind: {found.manipulation}; by what the mark shows: ") for line in found.evidence)
+
+
+def test_a_change_too_small_for_a_deep_mark_is_the_signatures(ask: Ask, deep: Image, deep_vsig: bytes) -> None:
+    changed = deep.copy()
+    changed[100, 100, 0] ^= 1
+    found = ask(encode(changed), deep_vsig)
+    assert (found.intact, found.signed is not None and found.signed.level) == (False, "changed")
+    assert "too little for the mark deep to show" in found.verdict
+
+
+def test_nothing_rests_on_a_deep_mark_alone(ask: Ask, deep: Image) -> None:
+    found = ask(encode(deep, {DOC_ID: DOC}), None)
+    assert found.mark is not None
+    assert (found.intact, found.mark.mark, found.mark.state) == (False, "deep", "intact")
+    assert found.verdict == "not known: no signature; the mark deep shows no change, and it alone decides nothing"
+
+
+def test_a_small_file_of_a_deep_mark(ask: Ask, deep: Image, deep_vsig: bytes) -> None:
+    found = ask(saved(deep, "JPEG", quality=80), deep_vsig)
+    assert found.mark is not None
+    assert (found.intact, found.mark.state) == (False, "absent")
+    assert "JPEG loses pixels, and no mark survives that" in found.verdict
+    assert found.manipulation == "not determined"
+    assert any(line.startswith("kind: not determined: nothing of the mark is left") for line in found.evidence)
+
+
+def test_a_photo_that_was_never_marked_has_no_kind(ask: Ask, astronaut: Image) -> None:
+    plain = np.ascontiguousarray(astronaut[:224, 112:336])
+    found = ask(encode(plain), None, doc_id=DOC, mark="deep")
+    assert found.mark is not None
+    assert (found.intact, found.mark.state, found.manipulation) == (False, "absent", "not determined")

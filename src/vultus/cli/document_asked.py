@@ -121,7 +121,13 @@ def trust_in(pub: Path | None, trust: Path | None) -> Trust | None:
 
 
 def checked(
-    image: Path, pub: Path | None, trust: Path | None, vsig: Path | None, key: Path | None, doc_id: str | None
+    image: Path,
+    pub: Path | None,
+    trust: Path | None,
+    vsig: Path | None,
+    key: Path | None,
+    doc_id: str | None,
+    mark: str | None = None,
 ) -> Checked:
     """A picture file with everything that the options name for its check."""
     from vultus.integrity.checking import check
@@ -141,7 +147,7 @@ def checked(
     mark_key = None if key is None else read_mark_key(key)
     data = read_file(image)
     try:
-        return check(data, signature, trust=trust_in(pub, trust), mark_key=mark_key, doc_id=doc_id)
+        return check(data, signature, trust=trust_in(pub, trust), mark_key=mark_key, doc_id=doc_id, mark=mark)
     except InputError as error:
         raise type(error)(f"{image}: {error}") from None
 

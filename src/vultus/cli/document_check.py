@@ -31,8 +31,19 @@ def check(
     key: MarkKeyOption = None,
     vsig: VsigOption = None,
     doc_id: DocIdOption = None,
+    mark: Annotated[
+        str | None,
+        typer.Option(
+            "--mark",
+            help="Mark to look for where no signature names one: block-mac or deep.",
+            show_default="whichever is found",
+        ),
+    ] = None,
     map: Annotated[
         Path | None, typer.Option("--map", help="Write the photo with the touched blocks in red into this PNG.")
+    ] = None,
+    revealed: Annotated[
+        Path | None, typer.Option("--revealed", help="Write what a deep mark reveals into this PNG.")
     ] = None,
     json: options.JsonOption = False,
 ) -> None:
@@ -43,16 +54,26 @@ def check(
     for it, 2 when it cannot be read.
     """
     from vultus.images import write
+    from vultus.integrity import marks
     from vultus.integrity.touched import touched_map
 
-    if map is not None and map.suffix.lower() != ".png":
-        raise InputError(f"{map}: expected a name ending in .png for the map")
-    found = checked(image, pub, trust, vsig, key, doc_id)
+    for path, what in ((map, "map"), (revealed, "revealed picture")):
+        if path is not None and path.suffix.lower() != ".png":
+            raise InputError(f"{path}: expected a name ending in .png for the {what}")
+    if mark is not None:
+        marks.load(mark)
+    found = checked(image, pub, trust, vsig, key, doc_id, mark)
     if map is not None:
         if found.mark is None or found.mark.state == "absent":
             warn("no map was written: " + ("the mark was not looked for" if found.mark is None else "no block fits"))
         else:
             write(map, touched_map(found.picture.image, found.mark))
+    if revealed is not None:
+        if found.mark is None or found.mark.revealed is None:
+            why = "the mark was not looked for" if found.mark is None else f"{found.mark.mark} hides no picture"
+            warn(f"no revealed picture was written: {why}")
+        else:
+            write(revealed, found.mark.revealed)
     if json:
         print_json({"source": image, **check_fields(found)})
     else:
@@ -78,11 +99,16 @@ def check_fields(found: Checked) -> dict[str, Any]:
         "manifest_issued": None if statement is None else statement.manifest is not None,
         "manifest_self_issued": found.manifest.self_issued,
         "mark": None if mark is None else mark.state,
+        "mark_name": None if mark is None else mark.mark,
+        "bits_read": None if mark is None else mark.bits,
+        "bits_by_chance": None if mark is None or mark.bits is None else mark.luck,
         "blocks": None if mark is None else mark.blocks,
         "touched": None if mark is None else mark.wrong,
         "regions": [] if mark is None or mark.state != "touched" else regions(mark),
         "outside": None if mark is None else mark.outside,
         "manipulation": found.manipulation,
+        "manipulation_probability": found.manipulation_probability,
+        "manipulations": {} if mark is None else mark.scores,
         "test_material": found.test_material,
         "evidence": found.evidence,
     }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["add_to"]
 
 FORMAT = "passport"
+MARK = "block-mac"
 OWN_FRAME = "none"
 
 
@@ -46,6 +47,10 @@ def issue(
         bool, typer.Option("--convert", help="Take grey, transparent, 16-bit and CMYK pictures too, made RGB.")
     ] = False,
     days: Annotated[float | None, typer.Option("--days", help="The signature is good for so long.", min=0.001)] = None,
+    mark: Annotated[
+        str,
+        typer.Option("--mark", help="block-mac (exact), or deep (which tells something of what was done)."),
+    ] = MARK,
     no_mark: Annotated[bool, typer.Option("--no-mark", help="Leave the mark away.")] = False,
     no_manifest: Annotated[bool, typer.Option("--no-manifest", help="Leave the C2PA manifest away.")] = False,
     passphrase_file: PassphraseFileOption = None,
@@ -60,6 +65,7 @@ def issue(
     """
     from vultus import __version__, images
     from vultus.files import write_atomically
+    from vultus.integrity import marks
     from vultus.integrity.crop import format_of
     from vultus.integrity.issuing import checked_target, refuse_marked, vsig_path
     from vultus.integrity.issuing import issue as made_of
@@ -67,6 +73,7 @@ def issue(
     from vultus.integrity.pixels import decode
 
     checked_target(output)
+    marks.load(mark)
     beside = vsig_path(output)
     for path in (output, beside):
         if path.exists():
@@ -80,14 +87,16 @@ def issue(
     try:
         picture = decode(data, convert=convert)
         if marker is not None:
-            refuse_marked(picture, data, old, marker, doc_id)
+            for name in marks.names():
+                refuse_marked(picture, data, old, marker, doc_id, name)
         now = datetime.now(UTC)
         made = made_of(
             images.read(data),
-            chosen.analyzer(),
+            chosen.analyzer(late=True),
             signer,
             version=__version__,
             mark_key=marker,
+            mark=mark,
             doc_id=doc_id,
             format=wanted,
             manifest=not no_manifest,

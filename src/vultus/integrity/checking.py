@@ -36,8 +36,13 @@ class Checked:
 
     @property
     def manipulation(self) -> str:
-        """Kind of manipulation, where the mark can tell."""
+        """Kind of manipulation, where the mark can tell; "intact" where nothing was done."""
         return (self.mark.family if self.mark is not None else "") or NOT_DETERMINED
+
+    @property
+    def manipulation_probability(self) -> float | None:
+        """How probable that kind is, by what the mark shows; None where it is not determined."""
+        return None if self.mark is None or not self.mark.family else self.mark.scores[self.mark.family]
 
 
 def check(
@@ -47,14 +52,15 @@ def check(
     trust: Trust | None = None,
     mark_key: MarkKey | None = None,
     doc_id: str | None = None,
-    mark: str = marks.DEFAULT,
+    mark: str | None = None,
     now: datetime | None = None,
 ) -> Checked:
     """Say whether a picture file is the one that was issued.
 
     data: the file. vsig: content of the signature file, None where there is none. trust: keys that count;
     None leaves the signature unread. mark_key: None leaves the mark unread. doc_id: which document it must be;
-    where it is not given, any that is signed counts, or else any that the file names and the mark fits.
+    where it is not given, any that is signed counts, or else any that the file names and the mark fits. mark: name
+    of the one to look for where no signature names it; None looks for all, the default one first.
     Refused: no picture or a broken one (ImageFormatError), one over the limits (ImageTooLargeError).
     """
     picture = decode(data, convert=True)
@@ -65,8 +71,8 @@ def check(
     other = statement is not None and doc_id is not None and doc_id != statement.doc_id
     if mark_key is not None and not (statement is not None and statement.mark is None):
         numbers = (number,) if number else doc_ids(picture, data, vsig, None)
-        name = statement.mark if statement is not None and statement.mark is not None else mark
-        seen, number = _inspected(picture, mark_key, numbers, name)
+        signed_mark = None if statement is None else statement.mark
+        seen, number = _inspected(picture, mark_key, numbers, _names(signed_mark or mark))
     test = is_test_material(picture)
     intact, verdict = _verdict(picture, vsig, signed, seen, test)
     if intact and other:
@@ -76,12 +82,27 @@ def check(
     return Checked(intact, verdict, evidence, picture, signed, manifest, seen, number, test)
 
 
-def _inspected(picture: Exact, key: MarkKey, numbers: tuple[str, ...], name: str) -> tuple[Inspection | None, str]:
-    """What the mark shows under the first document number that fits at all, else under the first."""
-    if not numbers or name not in marks.names() or min(picture.image.shape[:2]) < 8:
+def _names(one: str | None) -> tuple[str, ...]:
+    """Marks to look for: the one that is named, where it is known here, or all."""
+    if one is not None:
+        return (one,) if one in marks.names() else ()
+    return (marks.DEFAULT, *(name for name in marks.names() if name != marks.DEFAULT))
+
+
+def _inspected(
+    picture: Exact, key: MarkKey, numbers: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[Inspection | None, str]:
+    """What the first mark under the first document number shows that fits at all; else the first of both."""
+    if not numbers or not names or min(picture.image.shape[:2]) < 8:
         return None, numbers[0] if numbers else ""
-    seen = [(marks.load(name).inspect(picture.image, key, number), number) for number in numbers]
-    return next((pair for pair in seen if pair[0].state != "absent"), seen[0])
+    first: Inspection | None = None
+    for name in names:
+        for number in numbers:
+            seen = marks.load(name).inspect(picture.image, key, number)
+            if seen.state != "absent":
+                return seen, number
+            first = first or seen
+    return first, numbers[0]
 
 
 def _verdict(
@@ -107,22 +128,35 @@ def _verdict(
 def _by_mark(picture: Exact, mark: Inspection | None, before: str) -> tuple[bool, str]:
     if mark is None:
         return False, f"not known: {before}, and no mark that could be looked for"
+    if mark.state == "intact" and not mark.exact:
+        return False, f"not known: {before}; the mark {mark.mark} shows no change, and it alone decides nothing"
     if mark.state == "intact":
         return True, f"intact by its mark: {before}; every block is as whoever holds the mark key marked it"
     if mark.state == "touched":
-        return False, f"changed: {mark.wrong:,} of {mark.blocks:,} blocks; {before}"
+        kind = f"; {_kind(mark)}" if mark.scores else ""
+        return False, f"changed: {mark.wrong:,} of {mark.blocks:,} blocks{kind}; {before}"
     return False, f"not known: {before}, and no trace of a mark{_lossy(picture)}"
 
 
 def _extent(picture: Exact, signed: Signed, mark: Inspection | None) -> str:
     """How much of a picture with a good signature over other pixels was touched."""
     if mark is not None and mark.state == "touched":
-        return f"{mark.wrong:,} of {mark.blocks:,} blocks; kind of manipulation {NOT_DETERMINED}"
+        return f"{mark.wrong:,} of {mark.blocks:,} blocks; {_kind(mark)}"
+    if mark is not None and mark.state == "intact" and not mark.exact:
+        return f"too little for the mark {mark.mark} to show, or outside of its blocks"
     if mark is not None and mark.state == "intact":
         return "outside of all blocks: only in the strip at the edge that no block covers"
     near = signed.distance is not None and signed.distance <= LOOKS_ALIKE
     alike = "as a whole it still looks like the one that was signed" if near else "it does not look like the one signed"
-    return f"{signed.reason}; {alike}{_lossy(picture)}"
+    kind = f"; {_kind(mark)}" if mark is not None and mark.scores else ""
+    return f"{signed.reason}; {alike}{kind}{_lossy(picture)}"
+
+
+def _kind(mark: Inspection) -> str:
+    """The kind of manipulation, as probable as what the mark shows makes it."""
+    if not mark.family:
+        return f"kind of manipulation {NOT_DETERMINED}"
+    return f"probably {mark.family} ({mark.scores[mark.family]:.2f})"
 
 
 def _lossy(picture: Exact) -> str:
@@ -191,11 +225,33 @@ def _of_mark(picture: Exact, mark: Inspection | None, why: str, number: str) -> 
         "absent": "no block fits: another key or document number, never marked, or changed as a whole",
     }[mark.state]
     lines = [f"mark: {mark.state}: {words} ({mark.mark}, document {number})"]
+    if mark.bits is not None:
+        lines.append(_of_bits(mark.bits, mark.luck))
     if any(mark.outside):
         right, bottom = mark.outside
         lines.append(
             f"mark: says nothing of {right} px at the right and {bottom} px at the bottom, which no block covers"
         )
+    if mark.scores and mark.state != "intact":
+        lines.extend(_of_kinds(mark))
     if mark.state == "absent" and not picture.lossless:
         lines.append(f"mark: {picture.format} loses pixels, and no mark survives that; the signature decides")
     return lines
+
+
+def _of_bits(bits: tuple[int, int], luck: float) -> str:
+    right, count = bits
+    chance = f"{luck:.2g}" if luck > 1e-12 else "less than 1e-12"
+    return f"mark: {right:,} of {count:,} hidden bits are read; as many agree by chance with probability {chance}"
+
+
+def _of_kinds(mark: Inspection) -> list[str]:
+    """The kinds that what the mark shows makes probable, and how far that can be relied on."""
+    told = sorted(mark.scores.items(), key=lambda pair: -pair[1])[:3]
+    shown = ", ".join(f"{name} {value:.2f}" for name, value in told)
+    if mark.state == "absent":
+        return [
+            f"kind: {NOT_DETERMINED}: nothing of the mark is left, and a photo that never had one may look the same; "
+            f"the picture itself looks most like: {shown}"
+        ]
+    return [f"kind: {mark.family or NOT_DETERMINED}; by what the mark shows: {shown}"]

@@ -1,6 +1,7 @@
 """Fragile marks: put into a document photo when it is issued, and gone where the photo was touched.
 
-One file a mark; each module holds `MARK`, which `load` finds by the module's name. A mark says that
+One module a mark; each holds `MARK`, which `load` finds by the module's name (what several marks share
+lies in a package beside them). A mark says that
 pixels are as they were marked. It says nothing about who made the picture: that is the signature's.
 """
 
@@ -43,10 +44,17 @@ class Inspection:
     family: str = ""  # kind of manipulation, where the mark can tell; empty: not determined
     scores: Mapping[str, float] = field(default_factory=dict)  # probability by family, where the mark can tell
     revealed: Image | None = None  # the picture that was hidden, for marks that hide one
+    bits: tuple[int, int] | None = None  # hidden bits that are read as they must be, of how many; for such marks
+    luck: float = 0.0  # probability that a picture without this mark would show as much of it
 
     @property
     def blocks(self) -> int:
         return int(self.touched.size)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every change of every bit in a block shows; a mark that hides bits to be read is not exact."""
+        return self.bits is None
 
     @property
     def wrong(self) -> int:
@@ -75,7 +83,7 @@ def names() -> tuple[str, ...]:
     >>> DEFAULT in names()
     True
     """
-    return tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(__path__)))
+    return tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(__path__) if not found.ispkg))
 
 
 def load(name: str = DEFAULT) -> Mark:
