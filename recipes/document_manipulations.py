@@ -3,12 +3,13 @@
     python recipes/document_manipulations.py --data ../shared/data --out runs/manipulations
     python recipes/document_manipulations.py ... --ship      # the classifier of both marks into the package
 
-Needs the marks in the package (recipes/document_mark.py, document_mark_ship.py). Five trainings of one
-network (vultus.nets.revealed) on pictures that are manipulated alike: on what each mark reveals, on both
-together (that one ships), and, as a control, on pictures without any mark and on what a median of 3 takes
-from them. LFW's people are learned from, a tenth of them decides on temperature and threshold; the
-portraits are opened once, with strengths, partners and people that nothing was learned from. The
-answers go to test.json, the figures with their intervals to figures.json and into the card.
+Needs the marks in the package (recipes/document_mark.py, document_mark_ship.py); one that is not there
+is left out. Up to five trainings of one network (vultus.nets.revealed) on pictures that are manipulated
+alike: on what each mark reveals, on both together (that one ships), and, as a control, on pictures
+without any mark and on what a median of 3 takes from them. LFW's people are learned from, a tenth of
+them decides on temperature and threshold; the portraits are opened once, with strengths, partners and
+people that nothing was learned from. The answers go to test.json, the figures with their intervals to
+figures.json and into the card.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from document_manipulations_data import RUNS, SIDE, SOURCES, Samples, kept, learners, sitters
+from document_manipulations_data import NETS, RUNS, SIDE, SOURCES, Samples, kept, learners, sitters
 from document_manipulations_trial import family_places, family_probabilities, figures, tried
 from expression_ship import softmax, temperature_of
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from torch import Tensor, nn
 from vultus import weights
 from vultus.errors import InputError, VultusError
 from vultus.files import write_atomically
+from vultus.integrity import marks
 from vultus.integrity.manipulations import INTACT
 from vultus.integrity.marks.revealed import families
 from vultus.integrity.marks.revealed.pattern import CELL
@@ -89,7 +91,12 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--data", type=Path, required=True, help="folder with lfw and portraits")
     made.add_argument("--out", type=Path, required=True)
-    made.add_argument("--sources", nargs="+", choices=SOURCES, default=list(SOURCES))
+    made.add_argument(
+        "--sources",
+        nargs="+",
+        choices=SOURCES,
+        default=[each for each in SOURCES if each not in NETS or each in marks.names()],
+    )
     made.add_argument("--people", type=int, default=Training.people)
     made.add_argument("--epochs", type=int, default=Training.epochs)
     made.add_argument("--seed", type=int, default=0)

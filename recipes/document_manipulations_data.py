@@ -149,6 +149,8 @@ def made(source: str, people: Sequence[Person], seed: int = 0) -> Samples:
         partners = [at for at in range(len(people)) if (at % DECIDES == 0) == decides and at != number]
         bits = bits_of(key, doc_id, SIDE // CELL, SIDE // CELL)
         for how in plan(number, rng):
+            if how in NOTHING and source not in NETS:
+                continue  # without a mark "nothing" is what "intact" is, under another name
             mate = people[partners[int(rng.integers(len(partners)))]]
             drawn = np.random.default_rng([seed, number, len(rows)])
             expected = bits

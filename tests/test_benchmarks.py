@@ -41,7 +41,7 @@ def robustness() -> ModuleType:
 
 def test_every_script_of_the_plan_is_there(every: ModuleType, tmp_path: Path) -> None:
     scripts = [Path(part) for command in every.plan(tmp_path).values() for part in command if part.endswith(".py")]
-    assert len(scripts) == 11
+    assert len(scripts) == 12
     assert [script for script in scripts if not script.is_file()] == []
 
 

@@ -42,7 +42,8 @@ def open_():
 def work(round_):
     told = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     def tell(word, name):
-        os.write(told, f"{word} {name}\\n".encode())
+        # A kill can cut a write where a page ends: only a line with both its ends was told.
+        os.write(told, f"\\n{word} {name} .\\n".encode())
     gallery = open_()
     mine = []
     for number in range(100000):
@@ -114,7 +115,8 @@ def test_every_acknowledged_enrolment_survives(place: Path, forker: subprocess.P
         assert int(forker.stdout.readline()) == -signal.SIGKILL  # it did not stop by itself
         lines = told.read_text().splitlines() if told.exists() else []
         words: dict[str, set[str]] = {"enrolled": set(), "removing": set(), "removed": set()}
-        for word, name in (line.split() for line in lines):
+        for word, name, end in (parts for line in lines if len(parts := line.split()) == 3):
+            assert end == "."
             words[word].add(name)
         with open_(place / "staff") as gallery:
             found = {person.name: person.templates for person in gallery.people()}

@@ -11,10 +11,15 @@ Open = Callable[..., Any]
 
 SECTIONS = {
     "viewer": ["People", "Thresholds", "Galleries", "Health"],
-    "operator": ["People", "Identify", "Live check", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
-    "enroller": ["People", "Identify", "Live check", "Sort faces", "Decisions", "Thresholds", "Galleries", "Health"],
+    "operator": [
+        "People", "Identify", "Live check", "Sort faces", "Photo booth", "Decisions", "Thresholds", "Galleries", "Health",
+    ],
+    "enroller": [
+        "People", "Identify", "Live check", "Sort faces", "Photo booth", "Decisions", "Thresholds", "Galleries", "Health",
+    ],
     "admin": [
-        "People", "Identify", "Live check", "Sort faces", "Decisions", "Thresholds", "Galleries", "Keys and roles", "Audit log", "Health",
+        "People", "Identify", "Live check", "Sort faces", "Photo booth", "Decisions", "Thresholds", "Galleries",
+        "Keys and roles", "Audit log", "Health",
     ],
     "auditor": ["Decisions", "Audit log", "Health"],
     "monitor": ["Health"],
