@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from vultus.cli.app import run
+from vultus.images import write
+from vultus.types import Image
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,17 @@ def vultus(capsys: pytest.CaptureFixture[str]) -> Vultus:
         return Ran(status, printed.out, printed.err)
 
     return call
+
+
+def open_office(folder: Path, astronaut: Image, *options: str) -> Path:
+    """The folder, with an issuer's key, a portrait, and the photo X-1 that was issued of it."""
+    roomy = np.pad(astronaut[:420], ((40, 0), (0, 0), (0, 0)), mode="edge")
+    write(folder / "portrait.png", np.ascontiguousarray(roomy.repeat(2, axis=0).repeat(2, axis=1)))
+    assert run(["document", "key", "new", str(folder / "office"), "--json"]) == 0
+    arguments = ["--key", str(folder / "office.pem"), "-o", str(folder / "photo.png"), "--format", "token"]
+    issue = ["document", "issue", str(folder / "portrait.png"), *arguments, "--doc-id", "X-1"]
+    assert run([*issue, *options, "--json"]) == 0
+    return folder
 
 
 @pytest.fixture(scope="session")

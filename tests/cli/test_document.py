@@ -13,9 +13,10 @@ import PIL.Image
 import pytest
 
 from vultus.analyzer import Analyzer
-from vultus.cli.app import run
 from vultus.images import read, write
 from vultus.types import Image
+
+from .conftest import open_office
 
 pytestmark = pytest.mark.weights
 
@@ -25,13 +26,7 @@ Vultus = Callable[..., Any]
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory, astronaut: Image, analyzer: Analyzer) -> Path:
     """A folder with an issuer's key, a portrait, and the photo that was issued of it."""
-    folder = tmp_path_factory.mktemp("office")
-    roomy = np.pad(astronaut[:420], ((40, 0), (0, 0), (0, 0)), mode="edge")
-    write(folder / "portrait.png", np.ascontiguousarray(roomy.repeat(2, axis=0).repeat(2, axis=1)))
-    assert run(["document", "key", "new", str(folder / "office"), "--json"]) == 0
-    arguments = ["--key", str(folder / "office.pem"), "-o", str(folder / "photo.png"), "--format", "token"]
-    assert run(["document", "issue", str(folder / "portrait.png"), *arguments, "--doc-id", "X-1", "--json"]) == 0
-    return folder
+    return open_office(tmp_path_factory.mktemp("office"), astronaut)
 
 
 @pytest.fixture

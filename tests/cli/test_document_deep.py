@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from vultus.analyzer import Analyzer
-from vultus.cli.app import run
 from vultus.images import read, write
 from vultus.types import Image
+
+from .conftest import open_office
 
 pytestmark = pytest.mark.weights
 
@@ -21,14 +22,7 @@ Vultus = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory, astronaut: Image, analyzer: Analyzer) -> Path:
-    folder = tmp_path_factory.mktemp("office")
-    roomy = np.pad(astronaut[:420], ((40, 0), (0, 0), (0, 0)), mode="edge")
-    write(folder / "portrait.png", np.ascontiguousarray(roomy.repeat(2, axis=0).repeat(2, axis=1)))
-    assert run(["document", "key", "new", str(folder / "office"), "--json"]) == 0
-    arguments = ["--key", str(folder / "office.pem"), "-o", str(folder / "photo.png"), "--format", "token"]
-    arguments += ["--doc-id", "X-1", "--mark", "deep"]
-    assert run(["document", "issue", str(folder / "portrait.png"), *arguments, "--json"]) == 0
-    return folder
+    return open_office(tmp_path_factory.mktemp("office"), astronaut, "--mark", "deep")
 
 
 @pytest.fixture

@@ -87,8 +87,7 @@ def issue(
     try:
         picture = decode(data, convert=convert)
         if marker is not None:
-            for name in marks.names():
-                refuse_marked(picture, data, old, marker, doc_id, name)
+            refuse_marked(picture, data, old, marker, doc_id)
         now = datetime.now(UTC)
         made = made_of(
             images.read(data),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 
 from vultus.errors import ConflictError, InputError
@@ -98,10 +99,8 @@ def issue(
     return Issued(png, vsig, doc_id, marked, plain, cut, name, told)
 
 
-def refuse_marked(
-    picture: Exact, data: bytes, vsig: bytes | None, key: MarkKey, doc_id: str | None, mark: str = marks.DEFAULT
-) -> None:
-    """Refuse a picture that carries a mark of this key already (ConflictError), and test material (InputError).
+def refuse_marked(picture: Exact, data: bytes, vsig: bytes | None, key: MarkKey, doc_id: str | None) -> None:
+    """Refuse a picture that carries any mark of this key already (ConflictError), and test material (InputError).
 
     A mark is found by its document number only. It is looked for under the one that is asked for now and
     those that stand in the file, in its manifest and in the signature beside it; where all of these were
@@ -109,8 +108,10 @@ def refuse_marked(
     """
     if is_test_material(picture):
         raise InputError("expected a photograph, got a morph that vultus made as test material")
-    for number in doc_ids(picture, data, vsig, doc_id):
-        if min(picture.image.shape[:2]) >= 8 and marks.load(mark).inspect(picture.image, key, number).state != "absent":
+    if min(picture.image.shape[:2]) < 8:
+        return
+    for number, mark in product(doc_ids(picture, data, vsig, doc_id), marks.names()):
+        if marks.load(mark).inspect(picture.image, key, number).state != "absent":
             raise ConflictError(
                 f"the photo carries the mark of this key already, as document {number}; issue from the original"
             )

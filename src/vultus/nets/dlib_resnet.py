@@ -118,8 +118,9 @@ def fill(net: DlibResNet, found: Sequence[tuple[NDArray[np.float32], NDArray[np.
         tuple(weights.shape) != tuple(conv.weight.shape) for (conv, _), (weights, _) in zip(pairs, found, strict=False)
     ):
         raise InputError("expected the filters of dlib's face recognition network, got those of another")
-    biases = [torch.from_numpy(bias.copy()) for _, bias in found]
-    for ((conv, norm), (weights, _)), bias in zip(zip(pairs, found, strict=False), biases, strict=False):
+    biases = []
+    for (conv, norm), (weights, given) in zip(pairs, found, strict=False):
+        biases.append(bias := torch.from_numpy(given.copy()))
         conv.weight.copy_(torch.from_numpy(weights.copy()))
         norm.running_mean.zero_()  # type: ignore[union-attr]
         norm.running_var.fill_(1 - norm.eps)  # type: ignore[union-attr]
@@ -134,7 +135,7 @@ def fill(net: DlibResNet, found: Sequence[tuple[NDArray[np.float32], NDArray[np.
     net(faces)
     for hook in hooks:
         hook.remove()
-    for at, ((_, norm), bias) in enumerate(zip(pairs, biases, strict=False)):
+    for at, ((_, norm), bias) in enumerate(zip(pairs, biases, strict=True)):
         mean, spread = seen[at].mean((0, 2, 3)), seen[at].var((0, 2, 3))
         norm.running_mean.copy_(mean)  # type: ignore[union-attr]
         norm.running_var.copy_(spread)  # type: ignore[union-attr]

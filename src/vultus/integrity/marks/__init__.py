@@ -16,11 +16,11 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import NotFoundError
+from vultus.errors import InputError, NotFoundError
 from vultus.integrity.secret import MarkKey
 from vultus.types import Image
 
-__all__ = ["DEFAULT", "Inspection", "Mark", "State", "load", "names"]
+__all__ = ["DEFAULT", "Inspection", "Mark", "State", "grid", "load", "names"]
 
 DEFAULT = "block-mac"
 
@@ -75,6 +75,19 @@ class Mark(Protocol):
     def inspect(self, image: Image, key: MarkKey, doc_id: str) -> Inspection:
         """What the mark shows of a picture (H, W, 3)."""
         ...
+
+
+def grid(image: Image, side: int) -> tuple[int, int]:
+    """Rows and columns of whole squares of so many pixels.
+
+    Refused (InputError): a picture that is not RGB uint8, or is smaller than one square.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(f"expected RGB uint8 (H, W, 3), got {image.dtype} {image.shape}")
+    rows, columns = image.shape[0] // side, image.shape[1] // side
+    if not rows or not columns:
+        raise InputError(f"expected at least {side} x {side} pixels, got {image.shape[1]} x {image.shape[0]}")
+    return rows, columns
 
 
 def names() -> tuple[str, ...]:

@@ -16,8 +16,7 @@ import hmac
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import InputError
-from vultus.integrity.marks import Inspection, State
+from vultus.integrity.marks import Inspection, State, grid
 from vultus.integrity.secret import MarkKey, checked_doc_id
 from vultus.types import Image
 
@@ -51,7 +50,7 @@ class BlockMac:
 
         Refused (InputError): a picture that is not RGB uint8 or smaller than one block, a bad document number.
         """
-        rows, columns = _grid(image)
+        rows, columns = grid(image, BLOCK)
         doc_id = checked_doc_id(doc_id)
         blocks = _cut(image, rows, columns)
         places = key.order(doc_id, _BYTES)[:BITS]
@@ -66,7 +65,7 @@ class BlockMac:
 
         Refused as in `embed`.
         """
-        rows, columns = _grid(image)
+        rows, columns = grid(image, BLOCK)
         doc_id = checked_doc_id(doc_id)
         blocks = _cut(image, rows, columns)
         places = key.order(doc_id, _BYTES)[:BITS]
@@ -78,15 +77,6 @@ class BlockMac:
 
 
 MARK = BlockMac()
-
-
-def _grid(image: Image) -> tuple[int, int]:
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(f"expected RGB uint8 (H, W, 3), got {image.dtype} {image.shape}")
-    rows, columns = image.shape[0] // BLOCK, image.shape[1] // BLOCK
-    if not rows or not columns:
-        raise InputError(f"expected at least {BLOCK} x {BLOCK} pixels, got {image.shape[1]} x {image.shape[0]}")
-    return rows, columns
 
 
 def _cut(image: Image, rows: int, columns: int) -> Blocks:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from vultus.errors import InputError
 from vultus.integrity.manipulations import INTACT, LOCAL
-from vultus.integrity.marks import Inspection, State
+from vultus.integrity.marks import Inspection, State, grid
 from vultus.integrity.marks.revealed import families, networks, reading
 from vultus.integrity.marks.revealed.embedding import embedded
-from vultus.integrity.marks.revealed.pattern import CELL, Bits, Planes, agreeing, bits_of, cells_of, luck
+from vultus.integrity.marks.revealed.pattern import CELL, Bits, Planes, agreeing, bits_of, luck
 from vultus.integrity.secret import MarkKey, checked_doc_id
 from vultus.types import Image
 
@@ -55,7 +55,7 @@ class DeepMark:
 
         Refused (InputError): a picture that is not RGB uint8 or has under 64 pixels a side, a bad document number.
         """
-        rows, columns = cells_of(image)
+        rows, columns = grid(image, CELL)
         if min(image.shape[:2]) < LEAST:
             raise InputError(
                 f"expected {LEAST} pixels a side or more for the mark {self.name}, got {image.shape[1]} x "
@@ -71,7 +71,7 @@ class DeepMark:
 
         Refused (InputError): a picture that is not RGB uint8 or smaller than a cell, a bad document number.
         """
-        rows, columns = cells_of(image)
+        rows, columns = grid(image, CELL)
         bits = bits_of(key, checked_doc_id(doc_id), rows, columns)
         logits = networks.show(self._network, _whole(image, rows, columns))
         shown = reading.revealed(logits)

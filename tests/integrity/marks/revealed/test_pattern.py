@@ -9,7 +9,8 @@ import pytest
 from scipy.stats import binom
 
 from vultus.errors import InputError
-from vultus.integrity.marks.revealed.pattern import agreeing, bits_of, cells_of, luck, squares
+from vultus.integrity.marks import grid
+from vultus.integrity.marks.revealed.pattern import CELL, agreeing, bits_of, luck, squares
 from vultus.integrity.secret import MarkKey
 
 DOC = "TEST-0001"
@@ -18,9 +19,9 @@ DOC = "TEST-0001"
 def test_no_cells() -> None:
     for shape in ((0, 0, 3), (7, 64, 3), (64, 64)):
         with pytest.raises(InputError, match="expected"):
-            cells_of(np.zeros(shape, np.uint8))
+            grid(np.zeros(shape, np.uint8), CELL)
     with pytest.raises(InputError, match="float64"):
-        cells_of(np.zeros((64, 64, 3)))
+        grid(np.zeros((64, 64, 3)), CELL)
 
 
 def test_the_bits_by_hand(mark_key: MarkKey) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from vultus.errors import WeightsError
 from vultus.integrity.manipulations import INTACT
 from vultus.integrity.marks.revealed.networks import WINDOW, opened
-from vultus.integrity.marks.revealed.pattern import CELL, Bits, Planes
+from vultus.integrity.marks.revealed.pattern import Bits, Planes, spread
 
 __all__ = [
     "CLASSES", "MOST", "NOTHING", "STEPS", "Facts", "by_family", "evenly", "facts", "inputs", "named", "scores",
@@ -105,8 +105,7 @@ def evenly(logits: Planes, name: str) -> Planes:
 
 def inputs(even: Planes, bits: Bits) -> Planes:
     """What the network sees, (6, H, W): what was revealed, and how far it lies on the wrong side."""
-    expected = bits.repeat(CELL, axis=1).repeat(CELL, axis=2)
-    return np.concatenate([even, np.where(expected, -even, even)]).astype(np.float32)
+    return np.concatenate([even, np.where(spread(bits), -even, even)]).astype(np.float32)
 
 
 def by_family(probabilities: NDArray[np.float64]) -> dict[str, float]:

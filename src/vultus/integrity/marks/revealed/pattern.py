@@ -9,26 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.errors import InputError
 from vultus.integrity.secret import MarkKey, checked_doc_id
 from vultus.types import Image
 
-__all__ = ["CELL", "Bits", "Planes", "agreeing", "bits_of", "cells_of", "luck", "squares"]
+__all__ = ["CELL", "Bits", "Planes", "agreeing", "bits_of", "luck", "spread", "squares"]
 
 CELL = 8  # pixels a side that show one bit of each channel
 
 Bits = NDArray[np.bool_]  # (3, rows, columns)
 Planes = NDArray[np.float32]  # (3, H, W)
-
-
-def cells_of(image: Image) -> tuple[int, int]:
-    """Rows and columns of whole cells. Refused (InputError): not RGB uint8, smaller than one cell."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(f"expected RGB uint8 (H, W, 3), got {image.dtype} {image.shape}")
-    rows, columns = image.shape[0] // CELL, image.shape[1] // CELL
-    if not rows or not columns:
-        raise InputError(f"expected at least {CELL} x {CELL} pixels, got {image.shape[1]} x {image.shape[0]}")
-    return rows, columns
 
 
 def bits_of(key: MarkKey, doc_id: str, rows: int, columns: int) -> Bits:
@@ -44,10 +33,14 @@ def bits_of(key: MarkKey, doc_id: str, rows: int, columns: int) -> Bits:
     return bits[:, key.order(doc_id, rows * columns)].reshape(3, rows, columns).astype(bool)
 
 
+def spread(bits: Bits) -> Bits:
+    """Each bit over the pixels of its square, (3, 8 rows, 8 columns)."""
+    return bits.repeat(CELL, axis=1).repeat(CELL, axis=2)
+
+
 def squares(bits: Bits) -> Image:
     """The pattern as a picture, 0 or 255, (8 rows, 8 columns, 3)."""
-    large = bits.repeat(CELL, axis=1).repeat(CELL, axis=2).transpose(1, 2, 0)
-    return np.ascontiguousarray(large).astype(np.uint8) * np.uint8(255)
+    return np.ascontiguousarray(spread(bits).transpose(1, 2, 0)).astype(np.uint8) * np.uint8(255)
 
 
 def agreeing(shown: Planes, bits: Bits) -> Bits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vultus.integrity.marks.revealed.pattern import CELL, Bits, Planes
+from vultus.integrity.marks.revealed.pattern import CELL, Bits, Planes, spread
 from vultus.types import Image
 
 __all__ = ["apart", "as_picture", "block_errors", "cell_errors", "revealed"]
@@ -18,8 +18,7 @@ def revealed(logits: Planes) -> Planes:
 
 def apart(shown: Planes, bits: Bits) -> Planes:
     """|shown - expected|, 0 to 1, (3, H, W)."""
-    expected = bits.repeat(CELL, axis=1).repeat(CELL, axis=2)
-    return np.asarray(np.abs(shown - expected), np.float32)
+    return np.asarray(np.abs(shown - spread(bits)), np.float32)
 
 
 def cell_errors(apart: Planes) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from vultus.errors import ImageFormatError, ImageTooLargeError, VultusError
 from vultus.liveness import Challenge as Asked
@@ -114,7 +114,7 @@ async def ask(request: Request, body: NewChallenge, caller: Annotated[Caller, al
     """
     service = service_of(request)
     check = service.checks.issue(caller.key.id, body.kind)
-    return _json(_told_challenge(service, caller, check), 201)
+    return telling.response_of(_told_challenge(service, caller, check), 201)
 
 
 @router.post(
@@ -165,7 +165,7 @@ async def frames(
             if check.status == "failed":
                 _note(service, caller, check)
             raise error
-    return _json(_told_state(service, caller, check, state))
+    return telling.response_of(_told_state(service, caller, check, state))
 
 
 async def _look_at(
@@ -301,7 +301,3 @@ def _told_state(service: Service, caller: Caller, check: Check, state: schemas.L
         liveness=state,
         notice=NOTICE,
     )
-
-
-def _json(value: BaseModel, status: int = 200) -> Response:
-    return Response(value.model_dump_json(), status, media_type="application/json")

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from vultus.errors import NoFaceError
 from vultus.integrity.quality import Crop, Limit, Measure, Points, profile
@@ -50,7 +49,7 @@ async def quality(
     decides. The picture is not kept.
     """
     up = await uploaded(request, caller, ["image"], most=1)
-    return _json(await _judged(service_of(request), up.one("image"), profile))
+    return telling.response_of(await _judged(service_of(request), up.one("image"), profile))
 
 
 @router.post(
@@ -71,7 +70,7 @@ async def quality_many(
         documents.DocumentQualityResult.model_construct(index=index, quality=answer, problem=problem)
         for index, answer, problem in telling.settled(answers, request_id)
     ]
-    return _json(documents.DocumentQualityResults.model_construct(request_id=request_id, results=results))
+    return telling.response_of(documents.DocumentQualityResults.model_construct(request_id=request_id, results=results))
 
 
 async def _judged(service: Service, upload: Upload, asked: str) -> documents.DocumentQuality:
@@ -155,7 +154,3 @@ def _point(point: Iterable[float]) -> documents.Point:
 
 def _number(value: float) -> float | None:
     return round(float(value), 6) if math.isfinite(value) else None
-
-
-def _json(value: BaseModel) -> Response:
-    return Response(value.model_dump_json(), media_type="application/json")

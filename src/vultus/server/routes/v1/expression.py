@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from vultus.server import logs
 from vultus.server.auth import Caller, allow, service_of
@@ -80,7 +80,7 @@ async def expression(request: Request, caller: Annotated[Caller, allow("operator
     """
     _check_allowed(service_of(request))
     up = await uploaded(request, caller, ["image"], most=1)
-    return _json(await _shown(request, caller, up.one("image"), only=True))
+    return telling.response_of(await _shown(request, caller, up.one("image"), only=True))
 
 
 @router.post(
@@ -99,7 +99,7 @@ async def expression_many(request: Request, caller: Annotated[Caller, allow("ope
         ExpressionsResult.model_construct(index=index, expressions=answer, problem=problem)
         for index, answer, problem in telling.settled(answers, request_id)
     ]
-    return _json(ExpressionsResults.model_construct(request_id=request_id, results=results))
+    return telling.response_of(ExpressionsResults.model_construct(request_id=request_id, results=results))
 
 
 def _check_allowed(service: Service) -> None:
@@ -131,7 +131,3 @@ def _told(answer: LibraryExpression) -> Expression:
         abstained=answer.abstained,
         model=answer.model,
     )
-
-
-def _json(value: BaseModel) -> Response:
-    return Response(value.model_dump_json(), media_type="application/json")

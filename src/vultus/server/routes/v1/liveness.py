@@ -6,7 +6,6 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
 
 from vultus.server import logs
 from vultus.server.auth import Caller, allow, service_of
@@ -61,7 +60,7 @@ async def liveness(request: Request, caller: Annotated[Caller, allow("operator",
     Evidence, not proof: silicone masks, make-up and injected video are not covered.
     """
     up = await uploaded(request, caller, ["image"], most=1)
-    return _json(await _judged(request, caller, up.one("image")))
+    return telling.response_of(await _judged(request, caller, up.one("image")))
 
 
 @router.post(
@@ -79,7 +78,7 @@ async def liveness_many(request: Request, caller: Annotated[Caller, allow("opera
         JudgedResult.model_construct(index=index, judged=answer, problem=problem)
         for index, answer, problem in telling.settled(answers, request_id)
     ]
-    return _json(JudgedResults.model_construct(request_id=request_id, results=results))
+    return telling.response_of(JudgedResults.model_construct(request_id=request_id, results=results))
 
 
 async def _judged(request: Request, caller: Caller, upload: Upload) -> Judged:
@@ -103,7 +102,3 @@ async def _judged(request: Request, caller: Caller, upload: Upload) -> Judged:
     return Judged.model_construct(
         request_id=caller.request_id, sha256=picture.sha256, size=picture.size_wh, faces=faces, notice=NOTICE
     )
-
-
-def _json(value: BaseModel) -> Response:
-    return Response(value.model_dump_json(), media_type="application/json")

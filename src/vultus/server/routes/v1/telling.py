@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TypeVar
 
+from fastapi import Response
+from pydantic import BaseModel
+
 from vultus.errors import VultusError
 from vultus.gallery import values
 from vultus.server import keys
@@ -53,12 +56,18 @@ __all__ = [
     "receipt_of",
     "refusal_of",
     "refused_of",
+    "response_of",
     "settled",
     "template_of",
 ]
 
 
 Answered = TypeVar("Answered")
+
+
+def response_of(value: BaseModel, status: int = 200) -> Response:
+    """The response with a value as its body."""
+    return Response(value.model_dump_json(), status, media_type="application/json")
 
 
 def settled(
