@@ -20,7 +20,7 @@ SIDE = 616  # pixels of the upright square
 # Where eye centres, nose tip and mouth corners lie in it, the picture's left first: OFIQ's published template.
 TEMPLATE = np.array([(251, 272), (364, 272), (308, 336), (262, 402), (355, 402)], dtype=np.float64)
 OFF = 8.0  # pixels of it beyond which a point counts less than half; faces differ from the template by that much
-ROUNDS = 50  # until a point that is far off no longer counts
+ROUNDS = 4  # a point of five that is 70 pixels off then stretches the face by less than 1 %
 
 LIPS = (13, 14)
 JAW = tuple(FACE_OVAL[FACE_OVAL.index(356) : FACE_OVAL.index(127) + 1])  # from beside one eye round the chin
@@ -113,8 +113,9 @@ def upright(image: Image, points: Points) -> Upright:
 def _robust(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
     """The similarity of five points to five others in which a point counts the less the farther it lies off.
 
-    Cauchy's weights, from all points alike (Holland and Welsch 1977). Points that are either in or out, as in
-    OFIQ's least median of squares, let a face jump when one moves by a tenth of a pixel.
+    Cauchy's weights, from all points alike (Holland and Welsch 1977), for a few rounds. Points that are either in
+    or out, as in OFIQ's least median of squares, let a face jump when one moves by a tenth of a pixel; so do Cauchy's
+    weights when they are left to settle in one of several places.
     """
     here, there = source @ (1, 1j), target @ (1, 1j)
     weights = np.ones(len(here))
