@@ -12,7 +12,8 @@ network (CC0) gone on with, which see the 48 pixels enlarged; resnet18, densenet
 convcut at 224. A tenth of train (classes alike, twins on one side) decides everything: epoch,
 temperature, which run is shipped. Training faces that have a twin in the test are left out
 (--raw keeps them). The test is opened by --test, once a model, and logged. A run that was
-stopped goes on when it is called again. --teachers learns from the answers of earlier runs.
+stopped goes on when it is called again. --teachers learns from the answers of earlier runs,
+--start begins with the weights of one.
 """
 
 from __future__ import annotations
@@ -90,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--head", choices=["token", "plain", "batch"], default="token", help="of convcut")
     made.add_argument("--init", help="folder or name of ConvNeXt's weights, as transformers stores them")
     made.add_argument("--teachers", type=Path, nargs="*", default=[], help="folders of earlier runs to learn from")
+    made.add_argument("--start", type=Path, help="folder of an earlier run of this network to begin with")
     made.add_argument("--stop-after", type=int, help="leave off after so many epochs; the same call goes on")
     made.add_argument("--test", action="store_true", help="export, open the test once, write card.json")
     made.add_argument("--cross", type=Path, help="folder of ckplus48.npz, tested on too")
@@ -129,10 +131,12 @@ def run(options: argparse.Namespace) -> None:
     training, net = configured(options), network(options, len(data.classes))
     folder = options.out / (options.name or f"{options.data}-{options.net}-seed{options.seed}")
     name = described(options)
-    if isinstance(net.net, DlibResNet):
+    if options.start:
+        net.load_state_dict(earlier(options.start, data, name).state_dict())
+    elif isinstance(net.net, DlibResNet):
         begun_by_dlib(net, tensor(data.train, torch.arange(min(256, len(data.train))).numpy(), net.side))
     history = fit(
-        net, data, training, folder, teachers=[teacher(each, data) for each in options.teachers], name=name,
+        net, data, training, folder, teachers=[earlier(each, data) for each in options.teachers], name=name,
         stop_after=options.stop_after, say=lambda line: print(line, flush=True),
     )  # fmt: skip
     write_atomically(folder / "options.json", (json.dumps(made_with(options), indent=1) + "\n").encode())
@@ -163,20 +167,21 @@ def made_with(options: argparse.Namespace) -> dict[str, Any]:
     names = ("net", "data", "raw", "limit", "place", "se_axis", "fusion", "shared_se", "reduction", "cut", "head")
     return {each: getattr(options, each) for each in names} | asdict(configured(options)) | {
         "teachers": [each.name for each in options.teachers], "init": bool(options.init),
+        "start": options.start.name if options.start else "",
     }  # fmt: skip
 
 
-def teacher(folder: Path, data: Expressions) -> nn.Module:
-    """A network that was trained before. Refused (InputError): one of other classes, or trained on test faces."""
+def earlier(folder: Path, data: Expressions, name: str | None = None) -> nn.Module:
+    """A network that was trained before. Refused (InputError): one of other faces or classes, or of another name."""
     file = folder / "options.json"
     if not file.is_file():
         raise InputError(f"expected a run of this recipe at {folder}: options.json is missing")
     held = json.loads(file.read_text("utf-8"))
     attention = Attention(**{each: held[each] for each in ("place", "se_axis", "fusion", "shared_se", "reduction")})
     net = build(held["net"], len(data.classes), attention=attention, cut=held["cut"], head=held["head"])
-    what = restore(folder / "best.pt", net)["what"]
+    what = restore(folder / "best.pt", net, name=name)["what"]
     if what["classes"] != list(data.classes) or what["notes"] != list(data.notes):
-        raise InputError(f"{folder}: expected a teacher trained on the very same faces and classes")
+        raise InputError(f"{folder}: expected a network trained on the very same faces and classes")
     net.requires_grad_(False)
     return net.to(memory_format=torch.channels_last)
 

@@ -147,6 +147,20 @@ def test_a_pupil_learns_from_teachers_of_the_same_faces(
     assert "the very same faces" in capsys.readouterr().err
 
 
+def test_a_run_begins_with_the_weights_of_another_of_its_network(
+    recipe: ModuleType, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told(recipe, root, tmp_path, "--name", "first") == 0
+    more = ("--start", str(tmp_path / "first"), "--rate", "1e-9", "--epochs", "1")
+    assert told(recipe, root, tmp_path, *more, "--name", "second") == 0
+    first, second = (torch.load(tmp_path / each / "best.pt", weights_only=True)["state"] for each in ("first", "second"))
+    learned = [each for each in first if each.endswith("weight")]
+    assert max(float((first[each] - second[each]).abs().max()) for each in learned) < 1e-5
+    assert json.loads((tmp_path / "second" / "options.json").read_text())["start"] == "first"
+    assert told(recipe, root, tmp_path, *more, "--net", "se-resnet-tiny", "--name", "third") == 2
+    assert "expected a checkpoint of" in capsys.readouterr().err
+
+
 def test_the_study_is_resumed_and_claims_nothing_that_zero_is_in(
     recipe: ModuleType, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
