@@ -37,7 +37,7 @@ _FAMILY = {"gaussian noise": "noise", "salt and pepper": "noise"}
 STEPS = 31.0  # of the evened scale, for a revealed pattern that is kept in 8 bits
 MOST = 4.0  # of the evened scale
 LEAST = 32  # pixels a side
-UNITS = {"blind": 10.0, "seeing": 10.0}
+UNITS = {"blind": 10.0, "seeing": 12.0}
 
 
 @dataclass(frozen=True, slots=True)
