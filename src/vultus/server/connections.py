@@ -99,6 +99,43 @@ class Idle:
         self._trim(place, loop)
 
 
+class _Together:
+    """A transport that sends the head of an answer together with its body; apart, each wakes the client.
+
+    `flush` sends what was written; without it that is done when the loop comes round.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send, a little later."""
+        if not self._waiting:
+            self._loop.call_soon(self.flush)
+        self._waiting.append(data)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._transport.writelines(waiting)
+
+    def close(self) -> None:
+        """Send what waits, then close."""
+        self.flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once; what waits is lost."""
+        self._waiting.clear()
+        self._transport.abort()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 def patient(
     settings: Settings, closed: Callable[[], None] = lambda: None, lone: Lone | None = None
 ) -> type[asyncio.Protocol]:
@@ -115,7 +152,7 @@ def patient(
         _head = 0
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
+            super().connection_made(_Together(transport, self.loop))
             self._place = idle.place(transport.get_extra_info("peername"))
             self._expect_head()
             self._rest()
@@ -145,6 +182,7 @@ def patient(
                 self._expect_head()
 
         def on_response_complete(self) -> None:
+            self.transport.flush()
             super().on_response_complete()
             if not self._busy() and not self.transport.is_closing():
                 self._rest()
