@@ -153,7 +153,8 @@ def test_a_run_begins_with_the_weights_of_another_of_its_network(
     assert told(recipe, root, tmp_path, "--name", "first") == 0
     more = ("--start", str(tmp_path / "first"), "--rate", "1e-9", "--epochs", "1")
     assert told(recipe, root, tmp_path, *more, "--name", "second") == 0
-    first, second = (torch.load(tmp_path / each / "best.pt", weights_only=True)["state"] for each in ("first", "second"))
+    files = (tmp_path / each / "best.pt" for each in ("first", "second"))
+    first, second = (torch.load(file, weights_only=True)["state"] for file in files)
     learned = [each for each in first if each.endswith("weight")]
     assert max(float((first[each] - second[each]).abs().max()) for each in learned) < 1e-5
     assert json.loads((tmp_path / "second" / "options.json").read_text())["start"] == "first"

@@ -35,7 +35,7 @@ def check(
         str | None,
         typer.Option(
             "--mark",
-            help="Mark to look for where no signature names one: block-mac or deep.",
+            help="Mark to look for where no signature names one: block-mac, deep or deep-seeing.",
             show_default="whichever is found",
         ),
     ] = None,
