@@ -218,7 +218,7 @@ def written(made: dict[str, Any]) -> str:
             f"{kinds['macro_f1'][0]:.3f} ({kinds['macro_f1'][1]:.3f} to {kinds['macro_f1'][2]:.3f}) |",
             f"| family, where one is named | {share(families['right_of_named'])} right |",
             f"| manipulation found at all | {share(families['tampering_found'])} |",
-            f"| false alarms: saved again as PNG or lossless WebP, {2 * DOCUMENTS + 1} markings of two photos a person | "
+            f"| false alarms: PNG or lossless WebP, {2 * DOCUMENTS + 1} markings of two photos a person | "
             f"{share(said['false_alarms_on_intact'])} |",
         ]
         for key, words in (

@@ -49,9 +49,7 @@ def issue(
     days: Annotated[float | None, typer.Option("--days", help="The signature is good for so long.", min=0.001)] = None,
     mark: Annotated[
         str,
-        typer.Option(
-            "--mark", help="block-mac (exact), or deep or deep-seeing (which tell something of what was done)."
-        ),
+        typer.Option("--mark", help="block-mac (exact), deep or deep-seeing (which tell something of what was done)."),
     ] = MARK,
     no_mark: Annotated[bool, typer.Option("--no-mark", help="Leave the mark away.")] = False,
     no_manifest: Annotated[bool, typer.Option("--no-manifest", help="Leave the C2PA manifest away.")] = False,
